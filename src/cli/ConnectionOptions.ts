@@ -1,0 +1,70 @@
+import { Options } from "@effect/cli"
+import { FileSystem } from "@effect/platform"
+import { Config, Effect, Option, Redacted } from "effect"
+import { type CliFailure, misuse } from "./CliFailure.js"
+
+/** Where a sender delivers when nothing else is said. */
+export const DEFAULT_ENDPOINT = "ws://localhost:5000/ws/metrics"
+
+/** Where a client asks when nothing else is said. */
+export const DEFAULT_SERVER = "http://localhost:5000"
+
+/** Options of every command that delivers metrics. */
+export const endpointOptions = {
+  endpoint: Options.text("endpoint").pipe(
+    Options.withPseudoName("URL"),
+    Options.withDescription(`Server to deliver to (METRICS_ENDPOINT; default ${DEFAULT_ENDPOINT})`),
+    Options.withFallbackConfig(Config.string("endpoint")),
+    Options.withDefault(DEFAULT_ENDPOINT)
+  ),
+  httpEndpoint: Options.text("http-endpoint").pipe(
+    Options.withPseudoName("URL"),
+    Options.withDescription("HTTP fallback, when it is not /api/metrics on the same server"),
+    Options.withFallbackConfig(Config.string("http-endpoint")),
+    Options.optional
+  )
+}
+
+/** Options of every command that shows a token. */
+export const tokenOptions = {
+  token: Options.redacted("token").pipe(
+    Options.withDescription("Bearer token (METRICS_TOKEN keeps it out of the process list)"),
+    Options.withFallbackConfig(Config.redacted("token")),
+    Options.optional
+  ),
+  tokenFile: Options.text("token-file").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription("File that holds the token"),
+    Options.withFallbackConfig(Config.string("token-file")),
+    Options.optional
+  )
+}
+
+/** The token that the options name, read from its file where they name a file. */
+export const readToken = (options: {
+  readonly token: Option.Option<Redacted.Redacted>
+  readonly tokenFile: Option.Option<string>
+}): Effect.Effect<Redacted.Redacted | undefined, CliFailure, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    if (Option.isSome(options.token)) {
+      const token = Redacted.value(options.token.value)
+      if (token.trim() === "") return yield* misuse("--token is empty; leave it out to use no token")
+      return options.token.value
+    }
+    if (Option.isNone(options.tokenFile)) return undefined
+    const path = options.tokenFile.value
+    const fs = yield* FileSystem.FileSystem
+    const text = yield* fs.readFileString(path).pipe(
+      Effect.mapError((error) => misuse(`--token-file ${path}: ${error.message}`))
+    )
+    if (text.trim() === "") return yield* misuse(`--token-file ${path}: the file is empty`)
+    return Redacted.make(text.trim())
+  })
+
+/** Which server a client asks. */
+export const serverOption = Options.text("server").pipe(
+  Options.withPseudoName("URL"),
+  Options.withDescription(`Server to ask (METRICS_SERVER; default ${DEFAULT_SERVER})`),
+  Options.withFallbackConfig(Config.string("server")),
+  Options.withDefault(DEFAULT_SERVER)
+)

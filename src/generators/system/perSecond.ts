@@ -1,0 +1,6 @@
+/**
+ * The rate of a counter over `seconds`. `undefined` when it was not there
+ * before, or went back: the counter overflowed or its device is a new one.
+ */
+export const perSecond = (before: number | undefined, now: number, seconds: number): number | undefined =>
+  before === undefined || now < before ? undefined : (now - before) / seconds

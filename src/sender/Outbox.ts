@@ -1,0 +1,116 @@
+import { Context, Data, type Effect } from "effect"
+
+/** The outbox could not take or give batches. */
+export class OutboxError extends Data.TaggedError("OutboxError")<{
+  readonly reason: "Full" | "Corrupt" | "Locked" | "Closed" | "Failed"
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
+/** A point that the server refused, kept for a person to look at. */
+export interface DeadLetter {
+  readonly stream: string
+  readonly offset: number
+  readonly reason: string
+}
+
+/** A closed batch on its way in: its points as columns, and their text. */
+export interface NewBatch {
+  readonly count: number
+  /** First and last timestamp, ms since the epoch: they date the loss if the batch is dropped. */
+  readonly from: number
+  readonly to: number
+  /** Ids of the series it uses, each once. */
+  readonly ids: ReadonlyArray<number>
+  /** The columns as `encodeColumns` wrote them. Never cut again. */
+  readonly columns: string
+  /** Definitions of ids that no earlier batch of this outbox used, as `encodeDefinition` wrote them. */
+  readonly define: ReadonlyArray<readonly [id: number, definition: string]>
+}
+
+/** A batch in the outbox. */
+export interface OutboxBatch {
+  readonly stream: string
+  readonly first: number
+  readonly count: number
+  readonly ids: ReadonlyArray<number>
+  readonly columns: string
+}
+
+/** Offsets that were dropped from a full outbox and must be declared to the server. */
+export interface SkippedRange {
+  readonly stream: string
+  readonly from: number
+  readonly to: number
+  readonly reason: string
+}
+
+/** A stream that still has something to deliver, or is the current one. */
+export interface OutboxStream {
+  readonly stream: string
+  /** All before it is acknowledged. */
+  readonly acked: number
+  /** The offset that the next accepted point gets. */
+  readonly next: number
+}
+
+/** What stands in the outbox. */
+export interface OutboxStats {
+  readonly batches: number
+  readonly metrics: number
+  readonly bytes: number
+  readonly deadLetters: number
+}
+
+/** What the sender does next with a stream: send this batch, declare this range, or nothing yet. */
+export type OutboxEntry =
+  | { readonly _tag: "Batch"; readonly batch: OutboxBatch }
+  | { readonly _tag: "Skip"; readonly range: SkippedRange }
+
+/**
+ * Keeps every accepted batch until the server has acknowledged it. One opening
+ * of an outbox is one `stream`; accepted points get consecutive offsets in it.
+ */
+export class Outbox extends Context.Tag("metrics-collector/sender/Outbox")<Outbox, {
+  /** UUID of this outbox, for people. */
+  readonly sender: string
+  /** Random 128-bit id of this opening. */
+  readonly stream: string
+  /**
+   * Commits batches in order, giving them offsets. When it returns they are
+   * accepted. A full outbox waits (`block`) or drops its oldest batches that
+   * are not in flight (`drop-oldest`), which it then declares by `Skip`.
+   */
+  readonly append: (batches: ReadonlyArray<NewBatch>) => Effect.Effect<void, OutboxError>
+  /** The definition of a series id, as `encodeDefinition` wrote it. */
+  readonly definition: (stream: string, id: number) => Effect.Effect<string, OutboxError>
+  /** Streams with something to deliver, oldest first, the current one last. */
+  readonly streams: Effect.Effect<ReadonlyArray<OutboxStream>, OutboxError>
+  /** What begins at or covers `offset` in the stream; marks it as in flight. `undefined`: nothing yet. */
+  readonly entry: (stream: string, offset: number) => Effect.Effect<OutboxEntry | undefined, OutboxError>
+  /** Nothing is in flight any more: the connection was lost. */
+  readonly releaseInFlight: Effect.Effect<void>
+  /** Takes an acknowledgement: forgets all before `next` and keeps what was refused as dead letters. */
+  readonly acknowledge: (
+    stream: string,
+    next: number,
+    rejected: ReadonlyArray<readonly [offset: number, reason: string]>
+  ) => Effect.Effect<{ readonly acknowledged: number; readonly rejected: number }, OutboxError>
+  /**
+   * The server went back: it expects `next`, less than what it acknowledged.
+   * Declares the range that is gone from both sides.
+   */
+  readonly declareRollback: (stream: string, serverNext: number) => Effect.Effect<SkippedRange, OutboxError>
+  /** Waits until something was appended after the call before the last one returned. */
+  readonly awaitAppend: Effect.Effect<void>
+  readonly stats: Effect.Effect<OutboxStats>
+  readonly deadLetters: Effect.Effect<ReadonlyArray<DeadLetter>, OutboxError>
+}>() {}
+
+/** How an outbox bounds itself. */
+export interface OutboxLimits {
+  /** Most bytes of columns and definitions not yet acknowledged. */
+  readonly maxBytes: number
+  /** What a full outbox does with new batches: make them wait, or drop its oldest. */
+  readonly overflow: "block" | "drop-oldest"
+}

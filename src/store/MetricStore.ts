@@ -1,0 +1,201 @@
+import { Context, Data, type Effect, type Stream } from "effect"
+import type { Tags } from "../domain/Identity.js"
+import type { JsonObject } from "../domain/Json.js"
+import type { Points, Series } from "../domain/Series.js"
+
+/** The store could not read or write. `reason` tells a full disk from a damaged file. */
+export class StoreError extends Data.TaggedError("StoreError")<{
+  readonly reason: "Full" | "Corrupt" | "Closed" | "Failed"
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
+/** The stream was opened with another token. */
+export class StreamOwnedError extends Data.TaggedError("StreamOwnedError")<{ readonly stream: string }> {}
+
+/** A refused point: its offset in the stream and why. */
+export type Rejection = readonly [offset: number, reason: string]
+
+/** Who writes into a stream. */
+export interface StreamWriter {
+  readonly stream: string
+  /** Name of the sender, for people. */
+  readonly sender: string
+  /** Identifies the token of the writer; `""` where no token is asked for. */
+  readonly owner: string
+  /** All before it is known to the sender as acknowledged: rejections below it need not be repeated. */
+  readonly acked: number
+}
+
+/** A batch of a stream after every check of its points. */
+export interface StreamBatch extends StreamWriter {
+  readonly first: number
+  /** Points and rejections together: the batch covers `first` ≤ offset < `first + count`. */
+  readonly count: number
+  readonly points: Points
+  /** Offset of each point, ascending. */
+  readonly offset: ReadonlyArray<number>
+  readonly rejected: ReadonlyArray<Rejection>
+}
+
+/**
+ * What became of a batch. `Committed` is durable; `rejected` holds every
+ * rejection of the stream from the writer's `acked` up to `next`. `Gap` took
+ * nothing: the batch began past `next`.
+ */
+export type CommitResult =
+  | {
+    readonly _tag: "Committed"
+    readonly next: number
+    readonly rejected: ReadonlyArray<Rejection>
+    readonly stored: number
+  }
+  | { readonly _tag: "Gap"; readonly next: number }
+
+/** Which series are meant. Tags must be equal; an absent part matches all. */
+export interface SeriesFilter {
+  readonly origin?: string | undefined
+  readonly metricType?: string | undefined
+  readonly tags?: Tags | undefined
+}
+
+/** How the points of a bucket become one value. */
+export type Aggregate = "avg" | "min" | "max" | "sum" | "count" | "last"
+
+/** Buckets of `step` ms, aligned to the epoch (UTC); series with equal `by` tags are put together. */
+export interface Buckets {
+  readonly step: number
+  readonly aggregate: Aggregate
+  /** Tags by which to group; `undefined`: every series for itself. */
+  readonly by?: ReadonlyArray<string> | undefined
+}
+
+/** A query over `from` ≤ t < `to`, ms since the epoch. Without `buckets`: raw points, oldest first. */
+export interface StoreQuery extends SeriesFilter {
+  readonly from: number
+  readonly to: number
+  readonly buckets?: Buckets | undefined
+  /** Most points in the answer. */
+  readonly limit: number
+  /** Where an answer that was cut goes on. */
+  readonly cursor?: string | undefined
+}
+
+/** The points of one series, or of one group of series, oldest first. */
+export interface SeriesPoints {
+  readonly origin: string
+  readonly metricType: string
+  readonly tags: Tags
+  readonly time: ReadonlyArray<number>
+  readonly value: ReadonlyArray<number>
+  /** Fields of raw points; `undefined` where a point has none, and for buckets. */
+  readonly fields: ReadonlyArray<JsonObject | undefined>
+}
+
+/** The answer to a {@link StoreQuery}. */
+export interface QueryAnswer {
+  readonly series: ReadonlyArray<SeriesPoints>
+  /** There are more points than `limit`: ask again with `cursor`. */
+  readonly truncated: boolean
+  readonly cursor?: string | undefined
+}
+
+/** A query that cannot be answered, with what to change. */
+export class QueryError extends Data.TaggedError("QueryError")<{ readonly message: string }> {}
+
+/** A series and what is stored of it. `first` and `last` are ms since the epoch. */
+export interface SeriesInfo extends Series {
+  readonly points: number
+  readonly first: number
+  readonly last: number
+}
+
+/** The newest point of a series. */
+export interface LatestPoint {
+  readonly series: Series
+  readonly time: number
+  readonly value: number
+  readonly fields: JsonObject | undefined
+}
+
+/** A loss that the server knows of: declared by a sender, or points that it refused. */
+export interface StoredLoss {
+  readonly stream: string
+  readonly sender: string
+  /** Interval of offsets, `from` ≤ o < `to`. */
+  readonly fromOffset: number
+  readonly toOffset: number
+  readonly count: number
+  readonly reason: string
+  /** When it was written down, ms since the epoch. */
+  readonly at: number
+}
+
+/** A stream that wrote into the store. */
+export interface StreamInfo {
+  readonly stream: string
+  readonly sender: string
+  readonly next: number
+  readonly rejected: number
+  /** Ms since the epoch. */
+  readonly firstSeen: number
+  readonly lastSeen: number
+}
+
+/** What the store holds, for people. */
+export interface StoreStats {
+  readonly series: number
+  readonly points: number
+  /** Bytes on disk, write-ahead log included; 0 in memory. */
+  readonly bytes: number
+  readonly batches: number
+}
+
+/**
+ * Where metrics are kept: one interface, several Layers.
+ *
+ * Whatever `commit`, `commitPlain` and `skip` answered is durable as far as
+ * the Layer's medium goes, and only then published to `live`.
+ */
+export class MetricStore extends Context.Tag("metrics-collector/store/MetricStore")<MetricStore, {
+  /** Random id made with the store: it tells a restored or exchanged store. */
+  readonly id: string
+  /**
+   * Takes a writer's `hello` of one stream: makes the stream where it is new,
+   * forgets rejections below `acked`, and answers what is expected next.
+   * An owner that `isCurrentOwner` no longer knows gives way to the new one.
+   */
+  readonly openStream: (
+    writer: StreamWriter,
+    isCurrentOwner: (owner: string) => boolean
+  ) => Effect.Effect<
+    { readonly next: number; readonly rejected: ReadonlyArray<Rejection> },
+    StoreError | StreamOwnedError
+  >
+  /** Checks contiguity and stores points, rejections and the new `next` in one transaction. */
+  readonly commit: (batch: StreamBatch) => Effect.Effect<CommitResult, StoreError | StreamOwnedError>
+  /** Declares that the offsets `from` ≤ o < `to` will never come. */
+  readonly skip: (
+    writer: StreamWriter,
+    from: number,
+    to: number,
+    reason: string
+  ) => Effect.Effect<CommitResult, StoreError | StreamOwnedError>
+  /** Stores points of plain mode, which have no stream. */
+  readonly commitPlain: (points: Points) => Effect.Effect<void, StoreError>
+  readonly query: (query: StoreQuery) => Effect.Effect<QueryAnswer, StoreError | QueryError>
+  readonly series: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<SeriesInfo>, StoreError>
+  /** The newest point of each series; points more than 5 min in the future do not count. */
+  readonly latest: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<LatestPoint>, StoreError>
+  readonly losses: (limit: number) => Effect.Effect<ReadonlyArray<StoredLoss>, StoreError>
+  readonly streams: Effect.Effect<ReadonlyArray<StreamInfo>, StoreError>
+  readonly stats: Effect.Effect<StoreStats, StoreError>
+  /** Deletes points older than `before` (ms since the epoch); answers how many went. */
+  readonly expire: (before: number) => Effect.Effect<number, StoreError>
+  /**
+   * Points as they are committed, one element a commit. A reader that is slow
+   * loses the oldest (at most `capacity` commits are kept for it) and sees a
+   * gap in `sequence`.
+   */
+  readonly live: (capacity: number) => Stream.Stream<{ readonly sequence: number; readonly points: Points }>
+}>() {}
