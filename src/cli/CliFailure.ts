@@ -15,3 +15,9 @@ export const failure = (message: string): CliFailure => new CliFailure({ message
 
 /** A wrong call or configuration: exit code 2. */
 export const misuse = (message: string): CliFailure => new CliFailure({ message, exitCode: 2 })
+
+/** What an error says to a person. */
+export const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+
+/** Turns any error of the rooms below into a failure that the command reports. */
+export const toFailure = (error: unknown): CliFailure => error instanceof CliFailure ? error : failure(messageOf(error))

@@ -36,7 +36,7 @@ export const generatorOptions = {
   ),
   tag: Options.text("tag").pipe(
     Options.withPseudoName("KEY=VALUE"),
-    Options.withDescription("A tag on every host metric; repeatable (METRICS_TAGS=a=b,c=d)"),
+    Options.withDescription("A tag on every metric; repeatable (METRICS_TAGS=a=b,c=d)"),
     Options.repeated
   ),
   hostname: Options.text("hostname").pipe(
@@ -79,6 +79,21 @@ export interface GeneratorChoice {
   readonly procfs: string
   readonly sysfs: string
   readonly selfMetrics: boolean
+}
+
+/** Nothing is collected. */
+export const noGenerators: GeneratorChoice = {
+  system: false,
+  lichess: [],
+  lichessUrl: "",
+  stdin: false,
+  interval: Duration.zero,
+  tags: {},
+  hostname: undefined,
+  probe: "auto",
+  procfs: "",
+  sysfs: "",
+  selfMetrics: false
 }
 
 const list = (name: string): Effect.Effect<ReadonlyArray<string>> =>

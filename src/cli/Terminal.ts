@@ -65,7 +65,9 @@ const prettyLine = (colour: boolean): Logger.Logger<unknown, string> =>
       paint("90", `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
     )
     const code = levelColour[logLevel.label]
-    const label = logLevel.label === "INFO" ? "" : `${code === undefined ? logLevel.label : paint(code, logLevel.label)} `
+    const label = logLevel.label === "INFO"
+      ? ""
+      : `${code === undefined ? logLevel.label : paint(code, logLevel.label)} `
     return printable(`${date.toISOString().slice(11, 19)} `) + label + [...parts.map(printable), ...extra].join(" ")
   })
 

@@ -41,7 +41,8 @@ export const parsePairs = (pairs: ReadonlyArray<string>): Either.Either<{ readon
 
 /** Reads an option's text with a parser that says what is wrong; the message names the option. */
 export const parsed =
-  <A, B>(name: string, parse: (value: A) => Either.Either<B, string>) => (self: Options.Options<A>): Options.Options<B> =>
+  <A, B>(name: string, parse: (value: A) => Either.Either<B, string>) =>
+  (self: Options.Options<A>): Options.Options<B> =>
     Options.mapEffect(self, (value) =>
       Either.match(parse(value), {
         onLeft: (message) => Effect.fail(ValidationError.invalidValue(HelpDoc.p(`--${name}: ${message}`))),

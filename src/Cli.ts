@@ -1,0 +1,120 @@
+/**
+ * The command `metrics-collector` as a value: run it as it is, or with
+ * generators of your own added.
+ */
+import { CliConfig, Command, ValidationError } from "@effect/cli"
+import { NodeContext, NodeRuntime } from "@effect/platform-node"
+import { Cause, Console, Effect, Exit, Layer, Option } from "effect"
+import { checkCommand, checkHelp } from "./cli/Check.js"
+import { CliFailure, toFailure } from "./cli/CliFailure.js"
+import { configurationLayer } from "./cli/Configuration.js"
+import { type Extension, type Extensions, extensionsLayer, noExtensions } from "./cli/Extensions.js"
+import { commandPage, overviewPage } from "./cli/Help.js"
+import { packageInfo } from "./cli/PackageFiles.js"
+import { queryCommand, queryHelp } from "./cli/Query.js"
+import { runCommand, runHelp } from "./cli/Run.js"
+import { sendCommand, sendHelp } from "./cli/Send.js"
+import { serveCommand, serveHelp } from "./cli/Serve.js"
+import { minimumLogLevel, printable, Terminal } from "./cli/Terminal.js"
+import { upCommand, upHelp } from "./cli/Up.js"
+import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
+
+const program = "metrics-collector"
+
+const pages = [upHelp, runHelp, serveHelp, sendHelp, queryHelp, checkHelp]
+
+const command = Command.make(program).pipe(
+  Command.withSubcommands([upCommand, runCommand, serveCommand, sendCommand, queryCommand, checkCommand])
+)
+
+/** What stands after the program's name, up to a bare `--`. */
+const wordsOf = (argv: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const words = argv.slice(2)
+  const end = words.indexOf("--")
+  return end === -1 ? words : words.slice(0, end)
+}
+
+/** The page that `--help`, or no command at all, asks for. */
+const helpPage = (argv: ReadonlyArray<string>, version: string): Option.Option<string> => {
+  const words = wordsOf(argv)
+  if (words.length > 0 && !words.includes("--help") && !words.includes("-h")) return Option.none()
+  const width = process.stdout.columns > 0 ? process.stdout.columns : 100
+  const named = words.find((word) => pages.some(({ name }) => name === word))
+  const page = pages.find(({ name }) => name === named)
+  return Option.some(
+    page === undefined ? overviewPage(program, version, pages, width) : commandPage(program, page, width)
+  )
+}
+
+// @effect/cli refuses `--option=` and takes only what stands between the first
+// and the second `=` of `--option=a=b`; as two words both are read rightly.
+const splitAssignments = (argv: ReadonlyArray<string>): ReadonlyArray<string> =>
+  argv.flatMap((word, index) => {
+    const match = index < 2 ? null : /^(--[a-z][a-z-]*)=((?:.*=.*)?)$/s.exec(word)
+    return match === null ? [word] : [match[1], match[2]]
+  })
+
+/**
+ * Runs the command with the words of `argv` (the first two being the runtime
+ * and the script, as in `process.argv`). A wrong call fails with what
+ * @effect/cli said about it (printed already), all else with a message to print.
+ */
+export const run = (
+  argv: ReadonlyArray<string>
+): Effect.Effect<void, CliFailure | ValidationError.ValidationError, Extensions> =>
+  Effect.gen(function*() {
+    const { version } = yield* packageInfo
+    const page = helpPage(argv, version)
+    if (Option.isSome(page)) return yield* Console.log(page.value)
+    yield* Command.run(command, { name: program, version })(splitAssignments(argv)).pipe(
+      Effect.catchTag("ConfigError", (error) => Effect.fail(toFailure(error)))
+    )
+  }).pipe(
+    Effect.provide(
+      Layer.mergeAll(Terminal.Default, CliConfig.layer({ showBuiltIns: false }), minimumLogLevel).pipe(
+        Layer.provideMerge(configurationLayer),
+        Layer.provideMerge(NodeContext.layer)
+      )
+    )
+  )
+
+const exitCode = (cause: Cause.Cause<unknown>): number => {
+  if (Cause.isInterruptedOnly(cause)) return 0
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  if (ValidationError.isValidationError(error)) return 2
+  return error instanceof CliFailure ? error.exitCode : 1
+}
+
+/** Says on standard error what went wrong, unless @effect/cli did already. */
+const report = (cause: Cause.Cause<CliFailure | ValidationError.ValidationError>): Effect.Effect<void> => {
+  if (Cause.isInterruptedOnly(cause)) return Effect.void
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  if (ValidationError.isValidationError(error)) return Console.error(`see ${program} --help`)
+  return error === undefined
+    ? Console.error(`${program}: this is a defect, please report it\n${Cause.pretty(cause)}`)
+    : Console.error(`${program}: ${printable(error.message)}`)
+}
+
+/**
+ * Runs the command as a process: reads `process.argv`, drains on SIGINT and
+ * SIGTERM, exits with 0 (ok), 1 (failure) or 2 (wrong call or configuration).
+ *
+ * A program of the user's own gives it more generators:
+ *
+ * ```ts
+ * Cli.main({ generators: [Dice], layer: Dice.layer })
+ * ```
+ */
+export const main = <const G extends ReadonlyArray<Effect.Effect<MetricsGenerator, never, unknown>>, E>(
+  extension?: Extension<G, E>
+): void =>
+  NodeRuntime.runMain(
+    run(process.argv).pipe(
+      Effect.tapErrorCause(report),
+      Effect.provide(extension === undefined ? noExtensions : extensionsLayer(extension))
+    ),
+    {
+      disableErrorReporting: true,
+      teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : exitCode(exit.cause))
+    }
+  )

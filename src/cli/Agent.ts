@@ -1,0 +1,118 @@
+import { Context, Deferred, Duration, Effect, Layer, Ref, Schedule, type Scope, Stream } from "effect"
+import { LichessMetricsCollector } from "../generators/LichessMetricsCollector.js"
+import type { MetricsGenerator } from "../generators/MetricsGenerator.js"
+import { NdjsonGenerator } from "../generators/NdjsonGenerator.js"
+import { SelfMetricsGenerator } from "../generators/SelfMetricsGenerator.js"
+import { SystemMetricsGenerator } from "../generators/SystemMetricsGenerator.js"
+import { MetricsPipeline } from "../MetricsPipeline.js"
+import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
+import { LossLedger } from "../telemetry/LossLedger.js"
+import { type PipelineSnapshot, PipelineStatus } from "../telemetry/PipelineStatus.js"
+import { renderStatusLine } from "../telemetry/StatusLine.js"
+import { type CliFailure, messageOf, misuse } from "./CliFailure.js"
+import { Extensions } from "./Extensions.js"
+import type { GeneratorChoice } from "./GeneratorOptions.js"
+import { withGlobalTags } from "./GlobalTags.js"
+import { statusLineScope, Terminal } from "./Terminal.js"
+
+/** A collector that is running in this process. */
+export interface Agent {
+  readonly pipeline: Context.Tag.Service<typeof MetricsPipeline>
+  readonly sender: Context.Tag.Service<typeof GenericMetricsSender>
+  readonly status: Effect.Effect<PipelineSnapshot>
+}
+
+/** The generators of the choice and of the user's program, started by nobody yet. */
+const chosenGenerators = (
+  choice: GeneratorChoice,
+  memoMap: Layer.MemoMap
+): Effect.Effect<ReadonlyArray<MetricsGenerator>, CliFailure, Extensions | Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const build = <Self, E>(
+      tag: Context.Tag<Self, MetricsGenerator>,
+      layer: Layer.Layer<Self, E>
+    ): Effect.Effect<MetricsGenerator, CliFailure> =>
+      Layer.buildWithMemoMap(layer, memoMap, scope).pipe(
+        Effect.map(Context.get(tag)),
+        Effect.mapError((error) => misuse(messageOf(error)))
+      )
+
+    const generators: Array<MetricsGenerator> = []
+    if (choice.system) {
+      const { interval, probe, procfs, sysfs } = choice
+      const hostname = choice.hostname === undefined ? {} : { hostname: choice.hostname }
+      generators.push(
+        yield* build(
+          SystemMetricsGenerator,
+          SystemMetricsGenerator.layer({ interval, probe, procfs, sysfs, ...hostname })
+        )
+      )
+    }
+    if (choice.lichess.length > 0) {
+      generators.push(
+        yield* build(
+          LichessMetricsCollector,
+          LichessMetricsCollector.layer({ channels: choice.lichess, url: choice.lichessUrl })
+        )
+      )
+    }
+    if (choice.stdin) generators.push(yield* build(NdjsonGenerator, NdjsonGenerator.layerStdin))
+    const extensions = yield* Extensions
+    generators.push(...(yield* extensions.build(memoMap)))
+    if (!choice.selfMetrics) return generators
+
+    // Reporting on oneself never ends by itself, and must not keep a collector
+    // alive whose sources have all ended.
+    const self = yield* build(SelfMetricsGenerator, SelfMetricsGenerator.layer({}))
+    const allEnded = yield* Deferred.make<void>()
+    const left = yield* Ref.make(generators.length)
+    const oneEnded = Ref.updateAndGet(left, (count) => count - 1).pipe(
+      Effect.flatMap((count) => count === 0 ? Deferred.succeed(allEnded, undefined) : Effect.void)
+    )
+    const watched = generators.map((generator): MetricsGenerator => ({
+      name: generator.name,
+      generateMetrics: Stream.concat(generator.generateMetrics, Stream.execute(oneEnded))
+    }))
+    return [
+      ...watched,
+      { name: self.name, generateMetrics: Stream.interruptWhenDeferred(self.generateMetrics, allEnded) }
+    ]
+  })
+
+/** Starts what was chosen, delivering through the sender that `sender` provides. */
+export const startAgent = <E>(
+  choice: GeneratorChoice,
+  sender: Layer.Layer<GenericMetricsSender, E, LossLedger | PipelineStatus>
+): Effect.Effect<Agent, CliFailure | E, Extensions | Scope.Scope> =>
+  Effect.gen(function*() {
+    const memoMap = yield* Layer.makeMemoMap
+    const scope = yield* Effect.scope
+    const generators = (yield* chosenGenerators(choice, memoMap)).map(withGlobalTags(choice.tags))
+    const layer = MetricsPipeline.layer(generators.map((generator) => Effect.succeed(generator))).pipe(
+      Layer.provideMerge(sender),
+      Layer.provideMerge(Layer.merge(PipelineStatus.Default, LossLedger.Default))
+    )
+    const context = yield* Layer.buildWithMemoMap(layer, memoMap, scope)
+    return {
+      pipeline: Context.get(context, MetricsPipeline),
+      sender: Context.get(context, GenericMetricsSender),
+      status: Context.get(context, PipelineStatus).snapshot
+    }
+  })
+
+/** Draws the status line of the agent each second until the scope closes; does nothing where no person looks. */
+export const showStatus = (agent: Agent): Effect.Effect<void, never, Scope.Scope | Terminal> =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    if (!terminal.interactive) return
+    yield* statusLineScope
+    const every = Duration.seconds(1)
+    const last = yield* Ref.make(yield* agent.status)
+    const draw = Effect.gen(function*() {
+      const now = yield* agent.status
+      const before = yield* Ref.getAndSet(last, now)
+      yield* terminal.showStatus(renderStatusLine(now, before, Duration.toMillis(every), yield* terminal.width))
+    })
+    yield* Effect.forkScoped(Effect.schedule(draw, Schedule.fixed(every)))
+  })

@@ -1,0 +1,123 @@
+import { CliConfig, Command, type HelpDoc, type Span } from "@effect/cli"
+
+/** What a person reads about a subcommand before its options. */
+export interface CommandHelp {
+  readonly name: string
+  /** Its arguments and the options that matter most, as in `ORIGIN METRIC_TYPE VALUE [options]`. */
+  readonly usage: string
+  /** One sentence. */
+  readonly summary: string
+  /** Command lines that work as they stand, each with what it does. */
+  readonly examples: ReadonlyArray<readonly [command: string, meaning: string]>
+  /** The options as @effect/cli knows them. */
+  readonly doc: HelpDoc.HelpDoc
+}
+
+/** Adds to a subcommand's description what @effect/cli knows of its options. */
+export const helpOf = <Name extends string, R, E, A>(
+  command: Command.Command<Name, R, E, A>,
+  about: Omit<CommandHelp, "doc">
+): CommandHelp => ({ ...about, doc: Command.getHelp(command, CliConfig.make({ showBuiltIns: false })) })
+
+const textOf = (span: Span.Span): string => {
+  switch (span._tag) {
+    case "Sequence":
+      return textOf(span.left) + textOf(span.right)
+    case "Text":
+    case "URI":
+      return span.value
+    case "Highlight":
+    case "Strong":
+    case "Weak":
+      return typeof span.value === "string" ? span.value : textOf(span.value)
+  }
+}
+
+const paragraphs = (doc: HelpDoc.HelpDoc): ReadonlyArray<string> =>
+  doc._tag === "Sequence"
+    ? [...paragraphs(doc.left), ...paragraphs(doc.right)]
+    : doc._tag === "Paragraph"
+    ? [textOf(doc.value)]
+    : []
+
+// @effect/cli puts the type of an option first and our description second.
+const definitions = (doc: HelpDoc.HelpDoc): ReadonlyArray<readonly [string, string]> => {
+  switch (doc._tag) {
+    case "Sequence":
+      return [...definitions(doc.left), ...definitions(doc.right)]
+    case "DescriptionList":
+      return doc.definitions.map(([name, about]) => [textOf(name), paragraphs(about)[1] ?? ""])
+    default:
+      return []
+  }
+}
+
+const wrap = (text: string, width: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else line = line === "" ? word : `${line} ${word}`
+  }
+  return [...lines, line]
+}
+
+const twoColumns = (rows: ReadonlyArray<readonly [string, string]>, width: number): ReadonlyArray<string> => {
+  const left = Math.min(34, Math.max(0, ...rows.map(([name]) => name.length)))
+  return rows.flatMap(([name, about]) => {
+    const [first = "", ...rest] = wrap(about, Math.max(30, width - left - 4))
+    const indented = rest.map((line) => `  ${" ".repeat(left)}  ${line}`)
+    return name.length > left
+      ? [`  ${name}`, `  ${" ".repeat(left)}  ${first}`, ...indented]
+      : [`  ${name.padEnd(left)}  ${first}`, ...indented]
+  })
+}
+
+const everywhere: ReadonlyArray<readonly [string, string]> = [
+  ["--log-level LEVEL", "all, trace, debug, info, warning, error, fatal or none (METRICS_LOG_LEVEL)"],
+  ["--completions SHELL", "Print completions for bash, zsh or fish"],
+  ["-h, --help", "This page"],
+  ["--version", "The version"]
+]
+
+/** The help page of one subcommand: usage, options in one line each, examples. */
+export const commandPage = (program: string, command: CommandHelp, width: number): string =>
+  [
+    command.summary,
+    "",
+    `Usage: ${program} ${command.name} ${command.usage}`,
+    "",
+    "Options:",
+    ...twoColumns(definitions(command.doc).filter(([name]) => name.startsWith("-")), width),
+    "",
+    "Examples:",
+    ...command.examples.flatMap(([line, meaning]) => [`  ${program} ${line}`, `      ${meaning}`])
+  ].join("\n")
+
+/** The help page of the whole command. */
+export const overviewPage = (
+  program: string,
+  version: string,
+  commands: ReadonlyArray<CommandHelp>,
+  width: number
+): string =>
+  [
+    `${program} ${version}: collects metrics, delivers each once, stores and shows them`,
+    "",
+    `Usage: ${program} COMMAND [options]`,
+    "",
+    "Commands:",
+    ...twoColumns(commands.map((command) => [command.name, command.summary]), width),
+    "",
+    "Everywhere:",
+    ...twoColumns(everywhere, width),
+    "",
+    "Begin with:",
+    `  ${program} up                 this host on a dashboard, in one process`,
+    `  ${program} COMMAND --help     options and examples of a command`,
+    "",
+    "Options come from the command line, else from METRICS_* in the environment, else from a file",
+    "metrics-collector.{json,yaml,toml,ini} here, in ~/.config/metrics-collector or in /etc/metrics-collector."
+  ].join("\n")

@@ -1,0 +1,70 @@
+import { Command, Options } from "@effect/cli"
+import { Effect, Option } from "effect"
+import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
+import { parseEndpoint } from "../wire/Endpoint.js"
+import { showStatus, startAgent } from "./Agent.js"
+import { misuse, toFailure } from "./CliFailure.js"
+import { logFormat, logFormatOption } from "./CommonOptions.js"
+import { endpointOptions, readToken, tokenOptions } from "./ConnectionOptions.js"
+import { dataDirectory, dataDirOption } from "./DataDirectory.js"
+import { chooseGenerators, generatorOptions } from "./GeneratorOptions.js"
+import { type CommandHelp, helpOf } from "./Help.js"
+import { stdoutSender } from "./StdoutSender.js"
+import { loggerLayer } from "./Terminal.js"
+
+const options = {
+  ...endpointOptions,
+  ...tokenOptions,
+  dataDir: dataDirOption,
+  ...generatorOptions,
+  stdout: Options.boolean("stdout").pipe(
+    Options.withDescription("Write metrics to standard output instead of delivering them")
+  ),
+  format: Options.choice("format", ["generic", "timeseries"]).pipe(
+    Options.withDescription("Form of --stdout: metrics as collected, or points of a time-series database"),
+    Options.withDefault("generic")
+  ),
+  logFormat: logFormatOption
+}
+
+/** `run`: collects and delivers until it is stopped or its sources end. */
+export const runCommand = Command.make("run", options, (options) =>
+  Effect.gen(function*() {
+    const choice = yield* chooseGenerators(options)
+    const work = Effect.gen(function*() {
+      const sender = options.stdout ? stdoutSender(options.format) : yield* Effect.gen(function*() {
+        const httpEndpointUrl = Option.getOrUndefined(options.httpEndpoint)
+        const endpoint = yield* Effect.mapError(
+          parseEndpoint(options.endpoint, httpEndpointUrl),
+          (error) => misuse(error.message)
+        )
+        const token = yield* readToken(options)
+        const dataDir = yield* dataDirectory(options.dataDir)
+        yield* Effect.logInfo(`delivering to ${endpoint.socketUrl}`).pipe(Effect.annotateLogs({ outbox: dataDir }))
+        return GenericMetricsSender.layer({
+          endpointUrl: options.endpoint,
+          dataDir,
+          ...(httpEndpointUrl === undefined ? {} : { httpEndpointUrl }),
+          ...(token === undefined ? {} : { token })
+        })
+      })
+      const agent = yield* startAgent(choice, sender)
+      yield* showStatus(agent)
+      yield* agent.pipeline.awaitDone
+      yield* agent.sender.flush
+    })
+    const format = yield* logFormat(options.logFormat)
+    yield* Effect.scoped(work).pipe(Effect.mapError(toFailure), Effect.provide(loggerLayer(format)))
+  }))
+
+/** Help of `run`. */
+export const runHelp: CommandHelp = helpOf(runCommand, {
+  name: "run",
+  usage: "[--endpoint URL] [--system] [--lichess CHANNEL] [--stdin] [options]",
+  summary: "Collect metrics and deliver them to a server",
+  examples: [
+    ["run --endpoint ws://metrics.example:5000/ws/metrics --tag rack=7", "this host, each second, to that server"],
+    ["run --lichess blitz --stdout", "the live blitz game, one JSON object a line, to look at"],
+    ["run --stdin < numbers.ndjson", "metrics of another program; ends when all are stored"]
+  ]
+})

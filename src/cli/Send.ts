@@ -1,0 +1,160 @@
+import { Args, Command, Options } from "@effect/cli"
+import { Config, Duration, Effect, Either, Option, Ref, Schedule } from "effect"
+import { GenericMetric, metricProblem } from "../domain/GenericMetric.js"
+import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
+import { parseEndpoint } from "../wire/Endpoint.js"
+import { type Agent, showStatus, startAgent } from "./Agent.js"
+import { type CliFailure, failure, misuse, toFailure } from "./CliFailure.js"
+import { endpointOptions, readToken, tokenOptions } from "./ConnectionOptions.js"
+import { noGenerators } from "./GeneratorOptions.js"
+import { type CommandHelp, helpOf } from "./Help.js"
+import { loggerLayer } from "./Terminal.js"
+import { parsed, parseDuration, parseInstant, parsePairs } from "./Values.js"
+
+const arguments_ = {
+  origin: Args.text({ name: "ORIGIN" }).pipe(Args.optional),
+  metricType: Args.text({ name: "METRIC_TYPE" }).pipe(Args.optional),
+  value: Args.text({ name: "VALUE" }).pipe(Args.optional)
+}
+
+const options = {
+  metadata: Options.text("metadata").pipe(
+    Options.withPseudoName("KEY=VALUE"),
+    Options.withDescription("A tag of the metric; repeatable"),
+    Options.repeated
+  ),
+  timestamp: Options.text("timestamp").pipe(
+    Options.withPseudoName("TIME"),
+    Options.withDescription("ISO 8601 or milliseconds since the epoch (default: now)"),
+    Options.optional
+  ),
+  stdin: Options.boolean("stdin").pipe(
+    Options.withDescription("Send what standard input holds: one metric as JSON a line")
+  ),
+  ...endpointOptions,
+  ...tokenOptions,
+  dataDir: Options.text("data-dir").pipe(
+    Options.withPseudoName("DIR"),
+    Options.withDescription("Keep what could not be delivered in an outbox there (default: give up with an error)"),
+    Options.optional
+  ),
+  timeout: Options.text("timeout").pipe(
+    Options.withPseudoName("DURATION"),
+    Options.withDescription("Give up after this long without an acknowledgement (METRICS_TIMEOUT; default 30s)"),
+    Options.withFallbackConfig(Config.string("timeout")),
+    Options.withDefault("30s"),
+    parsed("timeout", parseDuration)
+  )
+}
+
+/** The metric that the arguments describe. */
+const metricOf = (
+  origin: string,
+  metricType: string,
+  value: string,
+  metadata: ReadonlyArray<string>,
+  timestamp: Option.Option<string>
+): Either.Either<GenericMetric, CliFailure> =>
+  Either.gen(function*() {
+    if (value.trim() === "" || !Number.isFinite(Number(value))) {
+      return yield* Either.left(misuse(`VALUE: "${value}" is no finite number`))
+    }
+    const tags = yield* Either.mapLeft(parsePairs(metadata), (message) => misuse(`--metadata: ${message}`))
+    const at = Option.isNone(timestamp)
+      ? undefined
+      : yield* Either.mapLeft(parseInstant(timestamp.value), (message) => misuse(`--timestamp: ${message}`))
+    const metric = new GenericMetric({
+      origin,
+      metricType,
+      value: Number(value),
+      metadata: tags,
+      ...(at === undefined ? {} : { timestamp: at })
+    }, true)
+    const problem = metricProblem(metric)
+    return problem === undefined ? metric : yield* Either.left(misuse(problem))
+  })
+
+/** Waits until all is acknowledged, as long as acknowledgements keep coming. */
+const flush = (agent: Agent, patience: Duration.Duration, kept: string): Effect.Effect<void, CliFailure> =>
+  Effect.gen(function*() {
+    const seen = yield* Ref.make((yield* agent.status).sender.acknowledged)
+    const stuck = Effect.gen(function*() {
+      yield* Effect.sleep(patience)
+      const { sender } = yield* agent.status
+      if ((yield* Ref.getAndSet(seen, sender.acknowledged)) !== sender.acknowledged) return
+      const reason = sender.lastError === undefined ? "" : ` (${sender.lastError})`
+      return yield* failure(
+        `not delivered to ${sender.endpoint ?? "the server"} within ${Duration.format(patience)}${reason}; ` +
+          `${sender.pending} metrics ${kept}`
+      )
+    })
+    yield* Effect.raceFirst(
+      Effect.mapError(agent.sender.flush, toFailure),
+      Effect.repeat(stuck, Schedule.forever)
+    )
+  })
+
+/** Fails when something of the input did not reach the store. */
+const reportLosses = (agent: Agent): Effect.Effect<void, CliFailure> =>
+  Effect.gen(function*() {
+    const { generators, sender } = yield* agent.status
+    const invalid = generators.reduce((sum, generator) => sum + generator.invalid, 0)
+    if (invalid + sender.rejected === 0) return
+    return yield* failure(
+      `${sender.acknowledged - sender.rejected} metrics stored; ${invalid} were not valid and ` +
+        `${sender.rejected} were rejected by the server (see the messages above)`
+    )
+  })
+
+/** `send`: delivers one metric, or what standard input holds, and ends when all is acknowledged. */
+export const sendCommand = Command.make("send", { ...arguments_, ...options }, (options) =>
+  Effect.gen(function*() {
+    const { metricType, origin, value } = options
+    const named = Option.all({ metricType, origin, value })
+    if (options.stdin ? Option.isSome(origin) : Option.isNone(named)) {
+      return yield* misuse("expected ORIGIN METRIC_TYPE VALUE, or --stdin without them; see send --help")
+    }
+    const metric = Option.isNone(named) ? undefined : yield* metricOf(
+      named.value.origin,
+      named.value.metricType,
+      named.value.value,
+      options.metadata,
+      options.timestamp
+    )
+    const httpEndpointUrl = Option.getOrUndefined(options.httpEndpoint)
+    yield* Effect.mapError(parseEndpoint(options.endpoint, httpEndpointUrl), (error) => misuse(error.message))
+    const token = yield* readToken(options)
+    const dataDir = Option.getOrUndefined(options.dataDir)
+    const sender = GenericMetricsSender.layer({
+      endpointUrl: options.endpoint,
+      ...(dataDir === undefined ? {} : { dataDir }),
+      ...(httpEndpointUrl === undefined ? {} : { httpEndpointUrl }),
+      ...(token === undefined ? {} : { token }),
+      // What is not acknowledged when the patience ends is not waited for again.
+      shutdownGrace: Duration.zero
+    })
+    const work = Effect.gen(function*() {
+      const agent = yield* startAgent({ ...noGenerators, stdin: options.stdin }, sender)
+      if (metric === undefined) yield* showStatus(agent)
+      else yield* agent.sender.sendMetric(metric)
+      yield* agent.pipeline.awaitDone
+      yield* flush(
+        agent,
+        options.timeout,
+        dataDir === undefined ? "are lost with this process (--data-dir keeps them)" : `are kept in ${dataDir}`
+      )
+      yield* reportLosses(agent)
+    })
+    yield* Effect.scoped(work).pipe(Effect.mapError(toFailure), Effect.provide(loggerLayer(undefined)))
+  }))
+
+/** Help of `send`. */
+export const sendHelp: CommandHelp = helpOf(sendCommand, {
+  name: "send",
+  usage: "ORIGIN METRIC_TYPE VALUE [--metadata KEY=VALUE]   or   send --stdin",
+  summary: "Send one metric, or a file of them, and wait until it is stored",
+  examples: [
+    ["send application event 1 --metadata event_name=user_login", "one event with a tag"],
+    ["send --stdin < metrics.ndjson", "each line one metric: {\"origin\":…,\"metric_type\":…,\"value\":…}"]
+  ]
+})

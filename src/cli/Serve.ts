@@ -1,0 +1,35 @@
+import { Command } from "@effect/cli"
+import { Effect } from "effect"
+import { logFormat, logFormatOption } from "./CommonOptions.js"
+import { type CommandHelp, helpOf } from "./Help.js"
+import { serverOptions, startServer } from "./ServerOptions.js"
+import { loggerLayer } from "./Terminal.js"
+
+/** `serve`: the server alone, until it is stopped. */
+export const serveCommand = Command.make(
+  "serve",
+  { ...serverOptions, logFormat: logFormatOption },
+  (options) =>
+    Effect.gen(function*() {
+      const format = yield* logFormat(options.logFormat)
+      const work = Effect.gen(function*() {
+        const { dataDir, port, url } = yield* startServer(options)
+        yield* Effect.logInfo(`listening on ${url}`).pipe(
+          Effect.annotateLogs({ metrics: `ws://${options.host}:${port}/ws/metrics`, data: dataDir })
+        )
+        return yield* Effect.never
+      })
+      yield* Effect.scoped(work).pipe(Effect.provide(loggerLayer(format)))
+    })
+)
+
+/** Help of `serve`. */
+export const serveHelp: CommandHelp = helpOf(serveCommand, {
+  name: "serve",
+  usage: "[--host ADDRESS] [--port 5000] [--data-dir DIR] [--token T] [--retention 30d]",
+  summary: "Take in metrics, store them, answer queries and show the dashboard",
+  examples: [
+    ["serve", "for this machine only, on port 5000"],
+    ["serve --host 0.0.0.0 --token-file /etc/metrics.token --retention 30d", "for the network, a month of points"]
+  ]
+})

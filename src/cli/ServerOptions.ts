@@ -1,0 +1,105 @@
+import { Options } from "@effect/cli"
+import { FileSystem, Path } from "@effect/platform"
+import { Config, Context, Duration, Effect, Layer, Option, type Redacted, Schema, type Scope } from "effect"
+import { MetricsServer } from "../server/MetricsServer.js"
+import { MetricStore } from "../store/MetricStore.js"
+import { enforceRetention } from "../store/Retention.js"
+import { SqliteMetricStore } from "../store/SqliteMetricStore.js"
+import type { PipelineSnapshot } from "../telemetry/PipelineStatus.js"
+import { type CliFailure, misuse, toFailure } from "./CliFailure.js"
+import { readToken, tokenOptions } from "./ConnectionOptions.js"
+import { dataDirectory, dataDirOption } from "./DataDirectory.js"
+import { dashboardFiles, packageInfo } from "./PackageFiles.js"
+import { parsed, parseDuration } from "./Values.js"
+
+/** Options of every command that runs a server. */
+export const serverOptions = {
+  host: Options.text("host").pipe(
+    Options.withPseudoName("ADDRESS"),
+    Options.withDescription(
+      "Address to listen on (METRICS_HOST; default 127.0.0.1); others need --token or --insecure"
+    ),
+    Options.withFallbackConfig(Config.string("host")),
+    Options.withDefault("127.0.0.1")
+  ),
+  port: Options.integer("port").pipe(
+    Options.withDescription("Port to listen on, 0 for any free one (METRICS_PORT; default 5000)"),
+    Options.withFallbackConfig(Config.integer("port")),
+    Options.withDefault(5000),
+    Options.withSchema(Schema.Int.pipe(Schema.between(0, 65_535)))
+  ),
+  dataDir: dataDirOption,
+  ...tokenOptions,
+  insecure: Options.boolean("insecure").pipe(
+    Options.withDescription("Listen beyond this machine without a token: anyone may read and write")
+  ),
+  retention: Options.text("retention").pipe(
+    Options.withPseudoName("AGE"),
+    Options.withDescription("Delete points older than this, as in 30d (METRICS_RETENTION; default: keep all)"),
+    Options.withFallbackConfig(Config.string("retention")),
+    Options.optional,
+    parsed(
+      "retention",
+      Option.match({
+        onNone: () => parseDuration("0s"),
+        onSome: parseDuration
+      })
+    )
+  )
+}
+
+/** The server options as the command line gave them. */
+export interface ServerChoice {
+  readonly host: string
+  readonly port: number
+  readonly dataDir: Option.Option<string>
+  readonly token: Option.Option<Redacted.Redacted>
+  readonly tokenFile: Option.Option<string>
+  readonly insecure: boolean
+  /** Zero: keep everything. */
+  readonly retention: Duration.Duration
+}
+
+/** A server that is running in this process. */
+export interface RunningServer {
+  /** As a person opens it, without a slash at its end. */
+  readonly url: string
+  readonly port: number
+  readonly dataDir: string
+  readonly token: Redacted.Redacted | undefined
+}
+
+/** Opens the store and starts the server; both live as long as the scope. */
+export const startServer = (
+  choice: ServerChoice,
+  pipeline?: Effect.Effect<PipelineSnapshot>
+): Effect.Effect<RunningServer, CliFailure, FileSystem.FileSystem | Path.Path | Scope.Scope> =>
+  Effect.gen(function*() {
+    const token = yield* readToken(choice)
+    const dataDir = yield* dataDirectory(choice.dataDir)
+    const dashboardDir = yield* dashboardFiles
+    const { version } = yield* packageInfo
+    const server = MetricsServer.layer({
+      host: choice.host,
+      port: choice.port,
+      insecure: choice.insecure,
+      version,
+      ...(token === undefined ? {} : { token }),
+      ...(dashboardDir === undefined ? {} : { dashboardDir }),
+      ...(pipeline === undefined ? {} : { pipeline })
+    })
+    const context = yield* Layer.build(Layer.provideMerge(server, SqliteMetricStore.layer({ dataDir }))).pipe(
+      Effect.mapError((error) =>
+        "reason" in error && error.reason === "Unprotected" ? misuse(error.message) : toFailure(error)
+      )
+    )
+    if (Duration.toMillis(choice.retention) > 0) {
+      yield* Effect.forkScoped(Effect.provideService(
+        enforceRetention(choice.retention),
+        MetricStore,
+        Context.get(context, MetricStore)
+      ))
+    }
+    const { port, url } = Context.get(context, MetricsServer)
+    return { port, url, dataDir, token }
+  })
