@@ -23,7 +23,7 @@ export interface Agent {
 }
 
 /** The generators of the choice and of the user's program, started by nobody yet. */
-const chosenGenerators = (
+export const chosenGenerators = (
   choice: GeneratorChoice,
   memoMap: Layer.MemoMap
 ): Effect.Effect<ReadonlyArray<MetricsGenerator>, CliFailure, Extensions | Scope.Scope> =>

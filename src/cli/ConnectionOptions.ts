@@ -1,6 +1,8 @@
 import { Options } from "@effect/cli"
 import { FileSystem } from "@effect/platform"
-import { Config, Effect, Option, Redacted } from "effect"
+import { Config, Effect, type Layer, Option, Redacted } from "effect"
+import { MetricsClient } from "../client/MetricsClient.js"
+import { parseEndpoint } from "../wire/Endpoint.js"
 import { type CliFailure, misuse } from "./CliFailure.js"
 
 /** Where a sender delivers when nothing else is said. */
@@ -68,3 +70,15 @@ export const serverOption = Options.text("server").pipe(
   Options.withFallbackConfig(Config.string("server")),
   Options.withDefault(DEFAULT_SERVER)
 )
+
+/** A client of the server that the options name; the URL and the token are checked first. */
+export const connectClient = (options: {
+  readonly server: string
+  readonly token: Option.Option<Redacted.Redacted>
+  readonly tokenFile: Option.Option<string>
+}): Effect.Effect<Layer.Layer<MetricsClient>, CliFailure, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    const { serverUrl } = yield* Effect.mapError(parseEndpoint(options.server), (error) => misuse(error.message))
+    const token = yield* readToken(options)
+    return MetricsClient.layer({ serverUrl, ...(token === undefined ? {} : { token }) })
+  })

@@ -1,0 +1,185 @@
+import { Args, Command, Options } from "@effect/cli"
+import { Clock, Config, Console, Duration, Effect, Either, Option } from "effect"
+import { MetricsClient } from "../client/MetricsClient.js"
+import { formatIso } from "../domain/Timestamp.js"
+import type { QueryResult } from "../wire/Api.js"
+import { misuse, toFailure } from "./CliFailure.js"
+import { connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
+import { type CommandHelp, helpOf } from "./Help.js"
+import { renderCsv, renderTable } from "./Table.js"
+import { parseDuration, parseInstant, parsePairs } from "./Values.js"
+
+const options = {
+  metricType: Args.text({ name: "METRIC_TYPE" }),
+  origin: Options.text("origin").pipe(Options.withDescription("Only this origin"), Options.optional),
+  tag: Options.text("tag").pipe(
+    Options.withPseudoName("KEY=VALUE"),
+    Options.withDescription("Only series with this tag; repeatable"),
+    Options.repeated
+  ),
+  last: Options.text("last").pipe(
+    Options.withPseudoName("DURATION"),
+    Options.withDescription("From this long ago until now (default 1h)"),
+    Options.optional
+  ),
+  from: Options.text("from").pipe(
+    Options.withPseudoName("TIME"),
+    Options.withDescription("First instant: ISO 8601 or ms since the epoch"),
+    Options.optional
+  ),
+  to: Options.text("to").pipe(
+    Options.withPseudoName("TIME"),
+    Options.withDescription("Instant before which points lie"),
+    Options.optional
+  ),
+  step: Options.text("step").pipe(
+    Options.withPseudoName("DURATION"),
+    Options.withDescription("One value for each step instead of raw points, as in 1m"),
+    Options.optional
+  ),
+  aggregate: Options.choice("aggregate", ["avg", "min", "max", "sum", "count", "last"]).pipe(
+    Options.withDescription("How the points of a step become one value (default avg; needs --step)"),
+    Options.optional
+  ),
+  by: Options.text("by").pipe(
+    Options.withPseudoName("TAG"),
+    Options.withDescription("Put series together that are equal in this tag; repeatable, needs --step"),
+    Options.repeated
+  ),
+  limit: Options.integer("limit").pipe(
+    Options.withDescription("Most points to show (default 100000)"),
+    Options.optional
+  ),
+  format: Options.choice("format", ["table", "json", "csv"]).pipe(
+    Options.withDescription("Form of the answer (METRICS_FORMAT; default table)"),
+    Options.withFallbackConfig(Config.literal("table", "json", "csv")("format")),
+    Options.withDefault("table")
+  ),
+  server: serverOption,
+  ...tokenOptions
+}
+
+const tagsText = (tags: { readonly [key: string]: string }): string =>
+  Object.entries(tags).map(([key, value]) => `${key}=${value}`).join(" ")
+
+const fieldsText = (fields: unknown): string => fields === undefined ? "" : JSON.stringify(fields)
+
+/** One row a point, in order of time. */
+const rowsOf = (
+  { series }: QueryResult,
+  tags: (tags: { readonly [key: string]: string }) => string
+): ReadonlyArray<ReadonlyArray<string>> =>
+  series.flatMap((one) =>
+    one.points.map(([time, value, fields]) => ({
+      time,
+      row: [formatIso(time), one.origin, tags(one.tags), value === null ? "" : String(value), fieldsText(fields)]
+    }))
+  ).sort((a, b) => a.time - b.time).map(({ row }) => row)
+
+const render = (metricType: string, format: "table" | "csv", answer: QueryResult): string =>
+  format === "csv"
+    ? renderCsv(
+      ["time", "origin", "metric_type", "tags", "value", "fields"],
+      rowsOf(answer, JSON.stringify).map(([time, origin, ...rest]) => [time, origin, metricType, ...rest])
+    )
+    : renderTable(
+      [{ heading: "TIME" }, { heading: "ORIGIN" }, { heading: "TAGS" }, { heading: "VALUE", right: true }, {
+        heading: "FIELDS"
+      }],
+      rowsOf(answer, tagsText)
+    )
+
+/** Names that are stored and look like the one that was asked for. */
+const similar = (wanted: string, names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const pairs = (text: string) => new Set(Array.from({ length: text.length - 1 }, (_, i) => text.slice(i, i + 2)))
+  const own = pairs(wanted)
+  return Array.from(new Set(names))
+    .map((name) => {
+      const other = pairs(name)
+      const shared = Array.from(own).filter((pair) => other.has(pair)).length
+      return { name, likeness: 2 * shared / Math.max(1, own.size + other.size) }
+    })
+    .filter(({ likeness }) => likeness > 0.4)
+    .sort((a, b) => b.likeness - a.likeness)
+    .slice(0, 5)
+    .map(({ name }) => name)
+}
+
+/** Why nothing was found: the name is unknown, or its points lie elsewhere in time. */
+const explainNothing = (metricType: string): Effect.Effect<string, unknown, MetricsClient> =>
+  Effect.gen(function*() {
+    const client = yield* MetricsClient
+    const all = yield* client.series({})
+    const same = all.filter((series) => series.metric_type === metricType)
+    if (same.length > 0) {
+      const last = same.reduce((newest, series) => Math.max(newest, series.last), -Infinity)
+      return `no points of ${metricType} match; its newest is of ${formatIso(last)} (widen --last, or look at --tag)`
+    }
+    const names = similar(metricType, all.map((series) => series.metric_type))
+    return all.length === 0
+      ? "the store is empty"
+      : `no metric type ${metricType} is stored${names.length === 0 ? "" : `; there is ${names.join(", ")}`}`
+  })
+
+/** `query`: asks a server for the points of one metric type. */
+export const queryCommand = Command.make("query", options, (options) =>
+  Effect.gen(function*() {
+    const now = yield* Clock.currentTimeMillis
+    const instant = (name: string, text: Option.Option<string>) =>
+      Option.isNone(text)
+        ? Effect.succeed(undefined)
+        : Effect.mapError(parseInstant(text.value), (message) => misuse(`--${name}: ${message}`))
+    const duration = (name: string, text: string) =>
+      Effect.mapError(parseDuration(text), (message) => misuse(`--${name}: ${message}`))
+
+    if (Option.isSome(options.last) && (Option.isSome(options.from) || Option.isSome(options.to))) {
+      return yield* misuse("--last goes without --from and --to")
+    }
+    const unbounded = Option.isSome(options.from) || Option.isSome(options.to)
+    const from = unbounded
+      ? yield* instant("from", options.from)
+      : now - Duration.toMillis(yield* duration("last", Option.getOrElse(options.last, () => "1h")))
+    const to = yield* instant("to", options.to)
+    const step = Option.isNone(options.step)
+      ? undefined
+      : Duration.toMillis(yield* duration("step", options.step.value))
+    if (step === undefined && (Option.isSome(options.aggregate) || options.by.length > 0)) {
+      return yield* misuse("--aggregate and --by need --step, as in --step 1m")
+    }
+    const tags = yield* Either.mapLeft(parsePairs(options.tag), (message) => misuse(`--tag: ${message}`))
+
+    const work = Effect.gen(function*() {
+      const client = yield* MetricsClient
+      const answer = yield* client.query({
+        metricType: options.metricType,
+        origin: Option.getOrUndefined(options.origin),
+        tags,
+        from,
+        to,
+        step,
+        aggregate: Option.getOrUndefined(options.aggregate),
+        by: options.by.length > 0 ? options.by : undefined,
+        fields: step === undefined,
+        limit: Option.getOrUndefined(options.limit)
+      })
+      if (options.format === "json") return yield* Console.log(JSON.stringify(answer))
+      const found = answer.series.some(({ points }) => points.length > 0)
+      if (!found && options.format === "table") {
+        return yield* Console.error(yield* explainNothing(options.metricType))
+      }
+      yield* Console.log(render(options.metricType, options.format, answer))
+      if (answer.truncated) yield* Console.error("there are more points: raise --limit, or take a --step")
+    })
+    yield* Effect.provide(work, yield* connectClient(options)).pipe(Effect.mapError(toFailure))
+  }))
+
+/** Help of `query`. */
+export const queryHelp: CommandHelp = helpOf(queryCommand, {
+  name: "query",
+  usage: "METRIC_TYPE [--tag KEY=VALUE] [--last 1h] [--step 1m] [options]",
+  summary: "Ask a server for the points of a metric type",
+  examples: [
+    ["query cpu_percent --last 5m", "raw points of the last five minutes"],
+    ["query cpu_percent --last 24h --step 1h --aggregate max --by host", "the highest value of each hour and host"]
+  ]
+})

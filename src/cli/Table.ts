@@ -1,0 +1,30 @@
+import { printable } from "./Terminal.js"
+
+/** A column of a table: its heading, and whether its cells stand at the right, as numbers do. */
+export interface Column {
+  readonly heading: string
+  readonly right?: boolean
+}
+
+/** Writes rows under headings, each column as wide as its widest cell. */
+export const renderTable = (
+  columns: ReadonlyArray<Column>,
+  rows: ReadonlyArray<ReadonlyArray<string>>
+): string => {
+  const cells = rows.map((row) => row.map(printable))
+  const widths = columns.map(({ heading }, index) =>
+    cells.reduce((widest, row) => Math.max(widest, row[index].length), heading.length)
+  )
+  const line = (row: ReadonlyArray<string>): string =>
+    row.map((cell, index) => columns[index].right === true ? cell.padStart(widths[index]) : cell.padEnd(widths[index]))
+      .join("  ").trimEnd()
+  return [line(columns.map(({ heading }) => heading)), ...cells.map(line)].join("\n")
+}
+
+const quoted = (cell: string): string => /[",\r\n]/.test(cell) ? `"${cell.replaceAll("\"", "\"\"")}"` : cell
+
+/** Writes rows as CSV (RFC 4180): a line of headings, then one line a row. */
+export const renderCsv = (
+  headings: ReadonlyArray<string>,
+  rows: ReadonlyArray<ReadonlyArray<string>>
+): string => [headings, ...rows].map((row) => row.map(quoted).join(",")).join("\n")

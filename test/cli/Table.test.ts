@@ -1,0 +1,26 @@
+import * as assert from "node:assert/strict"
+import { describe, it } from "vitest"
+import { renderCsv, renderTable } from "../../src/cli/Table.js"
+
+describe("renderTable", () => {
+  it("makes each column as wide as its widest cell", () => {
+    const table = renderTable([{ heading: "NAME" }, { heading: "VALUE", right: true }], [["cpu", "1.5"], [
+      "memory",
+      "10"
+    ]])
+    assert.equal(table, ["NAME    VALUE", "cpu       1.5", "memory     10"].join("\n"))
+  })
+
+  it("keeps terminal control sequences out", () => {
+    assert.doesNotMatch(renderTable([{ heading: "A" }], [["\u001b[2Jgone\r"]]), /[\u001b\r]/)
+  })
+})
+
+describe("renderCsv", () => {
+  it("quotes what RFC 4180 asks to quote", () => {
+    assert.equal(
+      renderCsv(["a", "b"], [["x,y", "say \"hi\""], ["plain", "two\nlines"]]),
+      "a,b\n\"x,y\",\"say \"\"hi\"\"\"\nplain,\"two\nlines\""
+    )
+  })
+})
