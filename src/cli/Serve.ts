@@ -19,7 +19,7 @@ export const serveCommand = Command.make(
         )
         return yield* Effect.never
       })
-      yield* Effect.scoped(work).pipe(Effect.provide(loggerLayer(format)))
+      return yield* Effect.scoped(work).pipe(Effect.provide(loggerLayer(format)))
     })
 )
 

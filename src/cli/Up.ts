@@ -38,7 +38,7 @@ export const upCommand = Command.make(
         yield* showStatus(agent)
         return yield* Effect.never
       })
-      yield* Effect.scoped(work).pipe(Effect.mapError(toFailure), Effect.provide(loggerLayer(format)))
+      return yield* Effect.scoped(work).pipe(Effect.mapError(toFailure), Effect.provide(loggerLayer(format)))
     })
 )
 

@@ -156,24 +156,29 @@ export class Chart {
             values: (_, splits) => splits.map((value) => formatValue(this.metricType, value))
           }
         ],
-        series: [{}, ...lines.map((_, index) => ({
-          label: names[index],
-          stroke: colours[index],
-          width: 1.5,
-          spanGaps: true,
-          points: { size: 4 }
-        }))]
+        series: [
+          {},
+          ...lines.map((_, index) => ({
+            label: names[index],
+            stroke: colours[index],
+            width: 1.5,
+            spanGaps: true,
+            points: { size: 4 }
+          }))
+        ]
       },
       [[]],
       this.plotArea
     )
-    this.legend.replaceChildren(...(lines.length < 2 && names[0] === "" ? [] : names.map((name, index) => {
-      const item = element("li")
-      const mark = element("i")
-      mark.style.background = colours[index]
-      item.append(mark, name)
-      return item
-    })))
+    this.legend.replaceChildren(
+      ...(lines.length < 2 && names[0] === "" ? [] : names.map((name, index) => {
+        const item = element("li")
+        const mark = element("i")
+        mark.style.background = colours[index]
+        item.append(mark, name)
+        return item
+      }))
+    )
     if (this.hidden.size > 0) {
       const item = element("li")
       item.textContent = `and ${this.hidden.size} more series (use the filter)`

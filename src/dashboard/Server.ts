@@ -43,8 +43,10 @@ export const history = (
     step: String(step),
     aggregate: "avg"
   })
-  return get(`api/query?${query}`, (json) =>
-    isRecord(json) && Array.isArray(json["series"]) ? json["series"].filter(isSeries) : undefined)
+  return get(
+    `api/query?${query}`,
+    (json) => isRecord(json) && Array.isArray(json["series"]) ? json["series"].filter(isSeries) : undefined
+  )
 }
 
 /** Trades the token for a session cookie, because an EventSource cannot send headers. */

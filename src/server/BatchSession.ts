@@ -1,0 +1,161 @@
+import { Cause, Effect, Either } from "effect"
+import type { CommitResult, MetricStore, StoreError, StreamOwnedError, StreamWriter } from "../store/MetricStore.js"
+import { applyDefinitions, type BatchFrame, type Dictionary } from "../wire/BatchCodec.js"
+import { decodeClientFrame, encodeFrame, type ErrorCode, type Hello, PROTOCOL_VERSION, type Skip } from "../wire/Frames.js"
+import { commitBatch, commitSkip, prepareBatch, storeProblem } from "./Ingest.js"
+import type { ServerCounters } from "./ServerCounters.js"
+import type { Reply, SocketSession } from "./SocketSession.js"
+
+/** What a connection in batch mode needs of its server. */
+export interface BatchSessionOptions {
+  readonly store: typeof MetricStore.Service
+  readonly counters: ServerCounters
+  /** Who holds the connection's token. */
+  readonly owner: string
+  readonly isCurrentOwner: (owner: string) => boolean
+  readonly window: number
+  readonly maxBatchBytes: number
+  /** Makes this connection the one of a stream; an older one is closed. */
+  readonly takeOver: (stream: string) => void
+}
+
+// A client that never repeats an id would fill the memory with definitions.
+const maxDefinitions = 200_000
+
+const busyMillis = 1_000
+
+const problem = (code: ErrorCode, message: string, fatal: boolean, closeCode = 1008): Reply => ({
+  frames: [encodeFrame({ type: "error", code, message, fatal })],
+  ...(fatal ? { close: { code: closeCode, reason: code } } : undefined)
+})
+
+/**
+ * Batch mode: hello, welcome, then batches and skips, each answered after its
+ * commit. The rules are in `docs/wire-protocol.md`.
+ */
+export const makeBatchSession = (options: BatchSessionOptions): SocketSession => {
+  const { counters, owner, store } = options
+  const writers = new Map<string, StreamWriter>()
+  const dictionary: Dictionary = new Map()
+
+  const answer = (stream: string, result: CommitResult): Reply => ({
+    frames: [
+      result._tag === "Gap"
+        ? encodeFrame({ type: "gap", stream, next: result.next })
+        : encodeFrame({ type: "ack", stream, next: result.next, rejected: result.rejected })
+    ]
+  })
+
+  const recover = (cause: Cause.Cause<StoreError | StreamOwnedError>): Effect.Effect<Reply> => {
+    const failed = Cause.failureOption(cause)
+    if (failed._tag === "Some") {
+      const error = failed.value
+      if (error._tag === "StreamOwnedError") {
+        return Effect.succeed(
+          problem("stream-owned", `the stream ${error.stream} was opened with another token`, true)
+        )
+      }
+      if (error.reason === "Full") {
+        counters.busy++
+        return Effect.as(
+          Effect.logWarning("The store is full", error.message),
+          { frames: [encodeFrame({ type: "busy", retryAfterMillis: busyMillis })] }
+        )
+      }
+      return Effect.as(
+        Effect.logError("A frame could not be stored", cause),
+        problem("internal", storeProblem(error), true, 1011)
+      )
+    }
+    if (Cause.isInterruptedOnly(cause)) return Effect.succeed({ frames: [] })
+    return Effect.as(
+      Effect.logError("A frame could not be handled", cause),
+      problem("internal", "the server failed; its log says more", true, 1011)
+    )
+  }
+
+  const hello = (frame: Hello): Effect.Effect<Reply, StoreError | StreamOwnedError> => {
+    if (frame.protocol !== PROTOCOL_VERSION) {
+      return Effect.succeed(problem(
+        "protocol",
+        `this server speaks protocol ${PROTOCOL_VERSION}, not ${frame.protocol}; use a metrics-collector of its version`,
+        true
+      ))
+    }
+    const opened = frame.streams.map(({ acked, next, stream }) => ({
+      writer: { stream, sender: frame.sender, owner, acked },
+      next
+    }))
+    for (const { writer } of opened) writers.set(writer.stream, writer)
+    return Effect.gen(function*() {
+      const welcomed: Array<{ readonly stream: string; readonly next: number }> = []
+      const acks: Array<string> = []
+      for (const { writer } of opened) {
+        const { next, rejected } = yield* store.openStream(writer, options.isCurrentOwner)
+        options.takeOver(writer.stream)
+        welcomed.push({ stream: writer.stream, next })
+        if (next > writer.acked || rejected.length > 0) {
+          acks.push(encodeFrame({ type: "ack", stream: writer.stream, next, rejected }))
+        }
+      }
+      const welcome = encodeFrame({
+        type: "welcome",
+        protocol: PROTOCOL_VERSION,
+        store: store.id,
+        streams: welcomed,
+        window: options.window,
+        maxBatchBytes: options.maxBatchBytes,
+        capabilities: ["gzip"]
+      })
+      return { frames: [welcome, ...acks] }
+    })
+  }
+
+  const notOpened = (stream: string): Reply =>
+    problem("protocol", `the stream ${stream} was not named in a hello on this connection`, true)
+
+  const batch = (frame: BatchFrame): Effect.Effect<Reply, StoreError | StreamOwnedError> => {
+    const applied = applyDefinitions(dictionary, frame.define)
+    if (Either.isLeft(applied)) return Effect.succeed(problem("bad-frame", applied.left, false))
+    if (dictionary.size > maxDefinitions) {
+      return Effect.succeed(
+        problem("protocol", `more than ${maxDefinitions} series on one connection; connect again`, true)
+      )
+    }
+    const writer = writers.get(frame.stream)
+    if (writer === undefined) return Effect.succeed(notOpened(frame.stream))
+    const prepared = prepareBatch(frame, dictionary, writer)
+    if (Either.isLeft(prepared)) {
+      const ids = prepared.left.unknown.slice(0, 10).join(", ")
+      return Effect.succeed(
+        problem("unknown-series", `ids that were not defined on this connection: ${ids}; define them again`, true)
+      )
+    }
+    return Effect.map(commitBatch(store, counters, prepared.right), (result) => answer(frame.stream, result))
+  }
+
+  const skip = (frame: Skip): Effect.Effect<Reply, StoreError | StreamOwnedError> => {
+    const writer = writers.get(frame.stream)
+    if (writer === undefined) return Effect.succeed(notOpened(frame.stream))
+    return Effect.map(commitSkip(store, writer, frame), (result) => answer(frame.stream, result))
+  }
+
+  return {
+    mode: "batch",
+    handle: (text) =>
+      Effect.suspend(() => {
+        const decoded = decodeClientFrame(text)
+        if (Either.isLeft(decoded)) return Effect.succeed(problem("bad-frame", decoded.left, false))
+        const frame = decoded.right
+        switch (frame.type) {
+          case "hello":
+            return hello(frame)
+          case "batch":
+            return batch(frame)
+          case "skip":
+            return skip(frame)
+        }
+      }).pipe(Effect.catchAllCause(recover)),
+    unreadable: (code, message) => problem(code, message, code === "too-large", 1009)
+  }
+}

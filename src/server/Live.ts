@@ -1,0 +1,61 @@
+import { Deferred, Effect, Schedule, Stream } from "effect"
+import type { Series } from "../domain/Series.js"
+import type { MetricStore, SeriesFilter } from "../store/MetricStore.js"
+import { liveJson } from "./AnswerJson.js"
+import { nextTurn } from "./nextTurn.js"
+import type { ServerCounters } from "./ServerCounters.js"
+
+/** Commits kept for a reader that is slow; older ones are dropped, and it is told. */
+const capacity = 256
+
+const keepAlive = "15 seconds"
+
+/** Whether a series is one of those that a filter means. */
+const matcher = (filter: SeriesFilter): (series: Series) => boolean => {
+  const tags = Object.entries(filter.tags ?? {})
+  return (series) =>
+    (filter.metricType === undefined || series.metricType === filter.metricType) &&
+    (filter.origin === undefined || series.origin === filter.origin) &&
+    tags.every(([key, value]) => Object.hasOwn(series.tags, key) && series.tags[key] === value)
+}
+
+/**
+ * Points as they are stored, as text of server-sent events: `metrics` with an
+ * array of points, `dropped` with the count of commits that a slow reader
+ * missed, a comment every 15 s so that proxies keep the connection. Ends when
+ * `stopping` is done.
+ */
+export const liveEvents = (
+  store: typeof MetricStore.Service,
+  counters: ServerCounters,
+  filter: SeriesFilter,
+  stopping: Deferred.Deferred<void>
+): Stream.Stream<string> => {
+  const matches = matcher(filter)
+  let expected: number | undefined
+  const events = store.live(capacity).pipe(
+    Stream.mapEffect(({ points, sequence }) => {
+      const missed = expected === undefined ? 0 : sequence - expected
+      expected = sequence + 1
+      const data = liveJson(points, matches)
+      const text = (missed > 0 ? `event: dropped\ndata: {"count":${missed}}\n\n` : "") +
+        (data === undefined ? "" : `event: metrics\ndata: ${data}\n\n`)
+      // A reader with a backlog must not hold the loop while it catches up.
+      return Effect.as(nextTurn, text)
+    }),
+    Stream.filter((text) => text !== "")
+  )
+  const beats = Stream.repeatEffectWithSchedule(Effect.succeed(": keep-alive\n\n"), Schedule.spaced(keepAlive)).pipe(
+    Stream.drop(1)
+  )
+  return Stream.make("retry: 2000\n: connected\n\n").pipe(
+    Stream.concat(Stream.merge(events, beats)),
+    Stream.interruptWhenDeferred(stopping),
+    Stream.onStart(Effect.sync(() => {
+      counters.connections.live++
+    })),
+    Stream.ensuring(Effect.sync(() => {
+      counters.connections.live--
+    }))
+  )
+}

@@ -1,0 +1,143 @@
+import { Duration, Effect, FiberSet, Schedule, type Scope } from "effect"
+import type { IncomingMessage } from "node:http"
+import type { Duplex } from "node:stream"
+import { WebSocketServer } from "ws"
+import type { MetricStore } from "../store/MetricStore.js"
+import { SOCKET_PATH } from "../wire/Endpoint.js"
+import { CLOSE_SUPERSEDED, SUBPROTOCOL } from "../wire/Frames.js"
+import type { Auth } from "./Auth.js"
+import { makeBatchSession } from "./BatchSession.js"
+import type { InFlight } from "./InFlight.js"
+import { makePlainSession } from "./PlainSession.js"
+import type { ServerCounters } from "./ServerCounters.js"
+import { serveConnection, type SocketConnection } from "./SocketConnection.js"
+
+/** What the sockets need of their server. */
+export interface SocketsOptions {
+  readonly store: typeof MetricStore.Service
+  readonly counters: ServerCounters
+  readonly auth: Auth
+  readonly inFlight: InFlight
+  readonly maxFrameBytes: number
+  readonly window: number
+}
+
+/** The WebSocket side of a server. */
+export interface MetricsSockets {
+  /** Takes an HTTP upgrade request, or answers why not with an HTTP status. */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** Refuses new connections and closes the open ones with 1001. */
+  readonly goAway: Effect.Effect<void>
+  /** Cuts what is still open. */
+  readonly terminate: Effect.Effect<void>
+}
+
+/** How often a silent connection is asked whether it lives; it is cut at the next one without an answer. */
+const pingInterval = Duration.seconds(20)
+
+const statusText: { readonly [status: number]: string | undefined } = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  503: "Service Unavailable"
+}
+
+const refuseUpgrade = (socket: Duplex, status: number, code: string, message: string): void => {
+  const body = JSON.stringify({ code, message })
+  socket.end(
+    `HTTP/1.1 ${status} ${statusText[status] ?? "Refused"}\r\n` +
+      "Connection: close\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n" +
+      (status === 401 ? "WWW-Authenticate: Bearer realm=\"metrics-collector\"\r\n" : "") +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  )
+}
+
+/** Makes the WebSocket side of a server; its connections live as long as the scope. */
+export const makeMetricsSockets = (
+  options: SocketsOptions
+): Effect.Effect<MetricsSockets, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { auth, counters, inFlight, maxFrameBytes, store } = options
+    const run = yield* FiberSet.makeRuntime<never>()
+    const connections = new Set<SocketConnection>()
+    const byStream = new Map<string, SocketConnection>()
+    let stopping = false
+
+    const wss = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      // Frames up to twice the limit are read, so that their sender can be told what is wrong.
+      maxPayload: 2 * maxFrameBytes,
+      handleProtocols: (protocols) => protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false
+    })
+
+    const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      // A reset during the handshake is an `error` here, and without a listener it ends the process.
+      socket.on("error", () => {})
+      if (request.url?.split("?")[0] !== SOCKET_PATH) {
+        return refuseUpgrade(socket, 404, "not-found", `there is no WebSocket here; it is at ${SOCKET_PATH}`)
+      }
+      if (stopping) return refuseUpgrade(socket, 503, "stopping", "the server is stopping")
+      const refusal = auth.refuse(request.headers)
+      if (refusal !== undefined) {
+        counters.refused++
+        return refuseUpgrade(socket, refusal.status, refusal.code, refusal.message)
+      }
+      const owner = auth.ownerOf(request.headers) ?? ""
+      wss.handleUpgrade(request, socket, head, (ws) => {
+        const session = ws.protocol === SUBPROTOCOL
+          ? makeBatchSession({
+            store,
+            counters,
+            owner,
+            isCurrentOwner: auth.isCurrentOwner,
+            window: options.window,
+            maxBatchBytes: maxFrameBytes,
+            takeOver: (stream) => {
+              const older = byStream.get(stream)
+              byStream.set(stream, connection)
+              if (older !== undefined && older !== connection) {
+                older.close(CLOSE_SUPERSEDED, "a newer connection took over")
+              }
+            }
+          })
+          : makePlainSession(store, counters)
+        const connection = serveConnection(ws, {
+          session,
+          inFlight,
+          maxFrameBytes,
+          run: (effect) => {
+            run(effect)
+          },
+          onClose: () => {
+            connections.delete(connection)
+            for (const [stream, holder] of byStream) if (holder === connection) byStream.delete(stream)
+            counters.connections[session.mode]--
+          }
+        })
+        connections.add(connection)
+        counters.connections[session.mode]++
+        if (stopping) connection.close(1001, "the server is stopping")
+      })
+    }
+
+    yield* Effect.sync(() => {
+      for (const connection of connections) connection.watch()
+    }).pipe(
+      Effect.schedule(Schedule.spaced(pingInterval)),
+      Effect.forkScoped
+    )
+
+    return {
+      upgrade,
+      goAway: Effect.sync(() => {
+        stopping = true
+        for (const connection of connections) connection.close(1001, "the server is stopping")
+      }),
+      terminate: Effect.sync(() => {
+        for (const connection of connections) connection.terminate()
+      })
+    }
+  })

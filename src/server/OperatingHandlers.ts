@@ -1,0 +1,85 @@
+import { HttpApiBuilder, HttpServerResponse } from "@effect/platform"
+import { Clock, Effect, Either } from "effect"
+import { Api, type ServerStatus } from "../wire/Api.js"
+import { lossEntry } from "./AnswerJson.js"
+import { storeProblem } from "./Ingest.js"
+import { prometheusText } from "./PrometheusText.js"
+import { parseLimit } from "./QueryParameters.js"
+import { badParameter, parametersOf, refuseReading } from "./ReadingHandlers.js"
+import { jsonText, refusedResponse } from "./Refused.js"
+import type { ServerParts } from "./ServerParts.js"
+
+/** How long `/readyz` waits for the store. */
+const readyTimeout = "5 seconds"
+
+const serverStatus = (parts: ServerParts) =>
+  Effect.gen(function*() {
+    const { counters, store } = parts
+    const stats = yield* store.stats
+    const streams = yield* store.streams
+    const now = yield* Clock.currentTimeMillis
+    const status: ServerStatus = {
+      version: parts.version,
+      startedAt: parts.startedAt,
+      uptimeSeconds: (now - parts.startedAt) / 1000,
+      store: { id: store.id, ...stats },
+      streams,
+      connections: { ...counters.connections },
+      received: {
+        batches: counters.batches,
+        plainRequests: counters.plainRequests,
+        points: counters.points,
+        rejected: counters.rejected,
+        queries: counters.queries
+      },
+      inFlightBytes: parts.inFlight.bytes,
+      ...(parts.pipeline === undefined ? undefined : { pipeline: yield* parts.pipeline })
+    }
+    return status
+  })
+
+/** `/api/status`, `/api/losses`, `/metrics`, `/healthz` and `/readyz`. */
+export const operatingHandlers = (parts: ServerParts) => {
+  const { counters, store } = parts
+  return HttpApiBuilder.group(Api, "operating", (handlers) =>
+    handlers
+      .handleRaw("status", () =>
+        serverStatus(parts).pipe(
+          Effect.map((status) => jsonText(JSON.stringify(status))),
+          Effect.catchAll(refuseReading)
+        ))
+      .handleRaw("losses", ({ request }) =>
+        Either.mapLeft(parseLimit(parametersOf(request)), badParameter).pipe(
+          Effect.flatMap(store.losses),
+          Effect.map((losses) => jsonText(JSON.stringify(losses.map(lossEntry)))),
+          Effect.catchAll(refuseReading)
+        ))
+      .handleRaw("prometheus", () =>
+        Effect.zipWith(store.stats, Clock.currentTimeMillis, (stats, now) =>
+          HttpServerResponse.text(
+            prometheusText({
+              version: parts.version,
+              uptimeSeconds: (now - parts.startedAt) / 1000,
+              counters,
+              inFlightBytes: parts.inFlight.bytes,
+              store: stats
+            }),
+            { contentType: "text/plain; version=0.0.4; charset=utf-8" }
+          )).pipe(Effect.catchAll(refuseReading)))
+      .handleRaw("healthz", () => Effect.succeed(jsonText("{\"status\":\"ok\"}")))
+      .handleRaw("readyz", () =>
+        store.stats.pipe(
+          Effect.timeoutOption(readyTimeout),
+          Effect.match({
+            onFailure: (error) => refusedResponse({ status: 503, code: "not-ready", message: storeProblem(error) }),
+            onSuccess: (stats) =>
+              stats._tag === "Some"
+                ? jsonText("{\"status\":\"ready\"}")
+                : refusedResponse({
+                  status: 503,
+                  code: "not-ready",
+                  message: `the store has not answered within ${readyTimeout}`
+                })
+          })
+        )))
+}

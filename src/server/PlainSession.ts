@@ -1,0 +1,45 @@
+import { Effect, Either } from "effect"
+import type { MetricStore } from "../store/MetricStore.js"
+import type { PlainAnswer } from "../wire/Api.js"
+import { storeProblem } from "./Ingest.js"
+import { parseJson, takePlain } from "./PlainMode.js"
+import type { ServerCounters } from "./ServerCounters.js"
+import type { Reply, SocketSession } from "./SocketSession.js"
+
+const failure = (message: string, answer: PlainAnswer = { accepted: 0, rejected: [] }): Reply => ({
+  frames: [JSON.stringify({ type: "error", message, ...answer })]
+})
+
+const answerOf = (answer: PlainAnswer): Reply => {
+  const first = answer.rejected.at(0)
+  if (first === undefined) return { frames: [JSON.stringify({ type: "success", accepted: answer.accepted })] }
+  const total = answer.accepted + answer.rejected.length
+  return failure(
+    total === 1
+      ? first.message
+      : `${answer.rejected.length} of ${total} were refused; the first is number ${first.index}: ${first.message}`,
+    answer
+  )
+}
+
+/** Plain mode on a socket: each frame is a metric, a point, or an array of them, and gets one answer. */
+export const makePlainSession = (store: typeof MetricStore.Service, counters: ServerCounters): SocketSession => ({
+  mode: "plain",
+  handle: (text) =>
+    Effect.suspend(() =>
+      Either.match(parseJson(text), {
+        onLeft: (message) => Effect.succeed(failure(message)),
+        onRight: (json) => Effect.map(takePlain(store, counters, json), answerOf)
+      })
+    ).pipe(
+      Effect.catchAllCause((cause) =>
+        Effect.as(
+          Effect.logError("Metrics of a plain client could not be stored", cause),
+          failure(
+            cause._tag === "Fail" ? storeProblem(cause.error) : "the server failed; its log says more"
+          )
+        )
+      )
+    ),
+  unreadable: (_code, message) => failure(message)
+})

@@ -1,0 +1,101 @@
+import { Headers, HttpApiBuilder, HttpServerResponse } from "@effect/platform"
+import { Effect, Either, Option, Stream } from "effect"
+import type { QueryError, StoreError } from "../store/MetricStore.js"
+import { Api } from "../wire/Api.js"
+import { latestJson, queryJson, seriesEntry } from "./AnswerJson.js"
+import { storeProblem } from "./Ingest.js"
+import { liveEvents } from "./Live.js"
+import { nextTurn } from "./nextTurn.js"
+import { parseFilter, parseQuery } from "./QueryParameters.js"
+import { jsonText, Refused, refusedResponse } from "./Refused.js"
+import type { ServerParts } from "./ServerParts.js"
+
+/** The parameters of a request's URL. */
+export const parametersOf = (request: { readonly url: string }): URLSearchParams => {
+  const at = request.url.indexOf("?")
+  return new URLSearchParams(at < 0 ? "" : request.url.slice(at + 1))
+}
+
+/** A refusal that names what is wrong with the parameters. */
+export const badParameter = (message: string): Refused => new Refused({ status: 400, code: "bad-parameter", message })
+
+/** Turns what reading may fail with into a refusal; the cause goes to the log. */
+export const refuseReading = (error: StoreError | QueryError | Refused): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+  switch (error._tag) {
+    case "Refused":
+      return Effect.succeed(refusedResponse(error))
+    case "QueryError":
+      return Effect.succeed(refusedResponse(badParameter(error.message)))
+    case "StoreError":
+      return Effect.as(
+        Effect.logError("The store could not answer", error),
+        refusedResponse({
+          status: error.reason === "Closed" ? 503 : 500,
+          code: "internal",
+          message: storeProblem(error)
+        })
+      )
+  }
+}
+
+const encoder = new TextEncoder()
+
+/** Sends pieces of JSON, giving sockets a turn between two of them. */
+const inPieces = (pieces: Iterator<string>): HttpServerResponse.HttpServerResponse => {
+  const first = pieces.next()
+  const second = first.done === true ? first : pieces.next()
+  if (first.done !== true && second.done === true) return jsonText(first.value)
+  const rest = Stream.repeatEffectOption(Effect.flatMap(nextTurn, () => {
+    const piece = pieces.next()
+    return piece.done === true ? Effect.fail(Option.none()) : Effect.succeed(piece.value)
+  }))
+  return HttpServerResponse.stream(
+    Stream.fromIterable([first, second].flatMap((piece) => piece.done === true ? [] : [piece.value])).pipe(
+      Stream.concat(rest),
+      Stream.map((piece) => encoder.encode(piece))
+    ),
+    { contentType: "application/json" }
+  )
+}
+
+/** `/api/series`, `/api/query`, `/api/latest` and `/api/live`. */
+export const readingHandlers = (parts: ServerParts) => {
+  const { counters, store } = parts
+  return HttpApiBuilder.group(Api, "reading", (handlers) =>
+    handlers
+      .handleRaw("series", ({ request }) =>
+        Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
+          Effect.flatMap(store.series),
+          Effect.map((series) => jsonText(JSON.stringify(series.map(seriesEntry)))),
+          Effect.catchAll(refuseReading)
+        ))
+      .handleRaw("query", ({ request }) =>
+        Either.mapLeft(parseQuery(parametersOf(request)), badParameter).pipe(
+          Effect.flatMap(({ fields, query }) =>
+            Effect.map(store.query(query), (answer) => {
+              counters.queries++
+              return inPieces(queryJson(answer, fields))
+            })
+          ),
+          Effect.catchAll(refuseReading)
+        ))
+      .handleRaw("latest", ({ request }) =>
+        Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
+          Effect.flatMap(store.latest),
+          Effect.map((points) => jsonText(latestJson(points))),
+          Effect.catchAll(refuseReading)
+        ))
+      .handleRaw("live", ({ request }) =>
+        Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
+          Effect.map((filter) =>
+            HttpServerResponse.stream(
+              Stream.map(liveEvents(store, counters, filter, parts.stopping), (text) => encoder.encode(text)),
+              {
+                contentType: "text/event-stream",
+                headers: Headers.fromInput({ "cache-control": "no-store", "x-accel-buffering": "no" })
+              }
+            )
+          ),
+          Effect.catchAll(refuseReading)
+        )))
+}

@@ -1,0 +1,32 @@
+import { HttpServerResponse } from "@effect/platform"
+import { Data } from "effect"
+
+/** A request that is answered with a refusal: status, a code for programs, a message for people. */
+export class Refused extends Data.TaggedError("Refused")<{
+  readonly status: 400 | 401 | 403 | 404 | 413 | 415 | 426 | 500 | 503
+  readonly code: string
+  readonly message: string
+  /** Told to the client as `Retry-After`. */
+  readonly retryAfterSeconds?: number
+}> {}
+
+/** Writes JSON text as an answer. */
+export const jsonText = (
+  text: string,
+  options: { readonly status?: number; readonly headers?: { readonly [name: string]: string } } = {}
+): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.text(text, { ...options, contentType: "application/json" })
+
+/** Writes a refusal as an answer: `{"code","message"}`. */
+export const refusedResponse = (
+  refused: Pick<Refused, "status" | "code" | "message" | "retryAfterSeconds">
+): HttpServerResponse.HttpServerResponse =>
+  jsonText(JSON.stringify({ code: refused.code, message: refused.message }), {
+    status: refused.status,
+    headers: {
+      ...(refused.status === 401 ? { "www-authenticate": "Bearer realm=\"metrics-collector\"" } : undefined),
+      ...(refused.retryAfterSeconds === undefined
+        ? undefined
+        : { "retry-after": String(refused.retryAfterSeconds) })
+    }
+  })

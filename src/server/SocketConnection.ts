@@ -1,0 +1,191 @@
+import { Cause, Effect } from "effect"
+import type { RawData, WebSocket } from "ws"
+import type { InFlight } from "./InFlight.js"
+import { nextTurn } from "./nextTurn.js"
+import { inflate } from "./RequestBody.js"
+import type { Reply, SocketSession } from "./SocketSession.js"
+
+/** What a connection needs of its server. */
+export interface ConnectionOptions {
+  readonly session: SocketSession
+  readonly inFlight: InFlight
+  readonly maxFrameBytes: number
+  /** Starts an Effect in the server's scope. */
+  readonly run: (effect: Effect.Effect<void>) => void
+  readonly onClose: () => void
+}
+
+/** A WebSocket that is being served. */
+export interface SocketConnection {
+  /** Closes it with a code and a reason. */
+  readonly close: (code: number, reason: string) => void
+  /** Cuts it without a word. */
+  readonly terminate: () => void
+  /** Sends a ping; cuts the connection when nothing came since the last one, unless its reading is paused. */
+  readonly watch: () => void
+}
+
+// Frames are handled together up to this many bytes, so that their commits
+// share one write, and sockets get a turn in between.
+const groupBytes = 1_048_576
+
+// A client that does not read its answers is cut past this many bytes of them.
+const maxUnread = 8 * 1_048_576
+
+const bufferOf = (data: RawData): Buffer =>
+  Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)
+
+const gzipCodec = 1
+
+/**
+ * Serves one WebSocket: hands its frames to the session in order, sends the
+ * answers in order, and stops reading while this connection or the whole
+ * server holds too many bytes.
+ */
+export const serveConnection = (ws: WebSocket, options: ConnectionOptions): SocketConnection => {
+  const { inFlight, maxFrameBytes, session } = options
+  const pending: Array<{ readonly data: Buffer; readonly isBinary: boolean }> = []
+  const maxHeld = 2 * maxFrameBytes
+  let held = 0
+  let working = false
+  let closed = false
+  let heard = true
+
+  const resumeIfRoom = (): void => {
+    if (closed || !ws.isPaused || held > maxHeld / 2) return
+    if (inFlight.isFull) inFlight.whenRoom(resumeIfRoom)
+    else ws.resume()
+  }
+
+  const pauseIfFull = (): void => {
+    if (ws.isPaused || (held < maxHeld && !inFlight.isFull)) return
+    ws.pause()
+    if (inFlight.isFull) inFlight.whenRoom(resumeIfRoom)
+  }
+
+  const release = (bytes: number): void => {
+    held -= bytes
+    inFlight.remove(bytes)
+  }
+
+  const close = (code: number, reason: string): void => {
+    if (closed) return
+    closed = true
+    // A paused socket would never read the other side's close frame.
+    if (ws.isPaused) ws.resume()
+    ws.close(code, reason)
+  }
+
+  const send = (reply: Reply): void => {
+    if (closed) return
+    for (const frame of reply.frames) ws.send(frame, () => {})
+    if (reply.close !== undefined) close(reply.close.code, reply.close.reason)
+    else if (ws.bufferedAmount > maxUnread) ws.terminate()
+  }
+
+  const read = (data: Buffer, isBinary: boolean): Effect.Effect<string, Reply> => {
+    if (data.length > maxFrameBytes) {
+      return Effect.fail(
+        session.unreadable("too-large", `a frame of ${data.length} bytes; at most ${maxFrameBytes} are taken`)
+      )
+    }
+    if (!isBinary) return Effect.succeed(data.toString("utf8"))
+    if (data[0] === gzipCodec) {
+      return inflate(data.subarray(1), maxFrameBytes).pipe(
+        Effect.map((bytes) => bytes.toString("utf8")),
+        Effect.mapError((error) =>
+          error.code === "too-large"
+            ? session.unreadable("too-large", `a frame of more than ${maxFrameBytes} bytes after gunzip`)
+            : session.unreadable("bad-frame", error.message)
+        )
+      )
+    }
+    if (session.mode === "plain") return Effect.succeed(data.toString("utf8"))
+    return Effect.fail(
+      session.unreadable("bad-frame", `a binary frame begins with its codec; ${data[0] ?? "nothing"} is none (1: gzip)`)
+    )
+  }
+
+  const work: Effect.Effect<void> = Effect.gen(function*() {
+    while (pending.length > 0 && !closed) {
+      const group: Array<Effect.Effect<Reply>> = []
+      let bytes = 0
+      while (bytes < groupBytes) {
+        const frame = pending.shift()
+        if (frame === undefined) break
+        bytes += frame.data.length
+        // Read here, one after the other: inflating takes turns of its own and must not change the order.
+        const text = yield* Effect.either(read(frame.data, frame.isBinary))
+        group.push(text._tag === "Left" ? Effect.succeed(text.left) : session.handle(text.right))
+      }
+      const replies = yield* Effect.all(group, { concurrency: "unbounded" }).pipe(
+        Effect.ensuring(Effect.sync(() => release(bytes)))
+      )
+      for (const reply of replies) send(reply)
+      resumeIfRoom()
+      if (pending.length > 0) yield* nextTurn
+    }
+  }).pipe(
+    Effect.catchAllCause((cause) =>
+      Cause.isInterruptedOnly(cause) ? Effect.void : Effect.zipRight(
+        Effect.logError("A connection failed", cause),
+        Effect.sync(() => close(1011, "internal"))
+      )
+    ),
+    // A frame may have come between the last look and the end.
+    Effect.ensuring(Effect.sync(() => {
+      working = false
+      startWork()
+    }))
+  )
+
+  const startWork = (): void => {
+    if (working || closed || pending.length === 0) return
+    working = true
+    options.run(work)
+  }
+
+  ws.on("message", (message, isBinary) => {
+    heard = true
+    if (closed) return
+    const data = bufferOf(message)
+    held += data.length
+    inFlight.add(data.length)
+    pending.push({ data, isBinary })
+    pauseIfFull()
+    startWork()
+  })
+  ws.on("pong", () => {
+    heard = true
+  })
+  ws.on("ping", () => {
+    heard = true
+  })
+  // Without a listener an error on the socket would end the process; `close` follows it.
+  ws.on("error", () => {})
+  ws.on("close", () => {
+    closed = true
+    inFlight.forget(resumeIfRoom)
+    let left = 0
+    for (const { data } of pending.splice(0)) left += data.length
+    release(left)
+    options.onClose()
+  })
+
+  return {
+    close,
+    terminate: () => {
+      closed = true
+      ws.terminate()
+    },
+    watch: () => {
+      if (ws.isPaused) {
+        heard = true
+        return
+      }
+      if (!heard) return ws.terminate()
+      heard = false
+      if (ws.readyState === ws.OPEN) ws.ping()
+    }
+  }
+}
