@@ -8,7 +8,9 @@ export class Unreachable extends Data.TaggedError("Unreachable")<{
 }> {}
 
 /** The server does not let this client in: 401 or 403. */
-export class Unauthorized extends Data.TaggedError("Unauthorized")<{ readonly url: string; readonly message: string }> {}
+export class Unauthorized
+  extends Data.TaggedError("Unauthorized")<{ readonly url: string; readonly message: string }>
+{}
 
 /** The request asks for what does not exist or cannot be: 400. */
 export class BadRequest extends Data.TaggedError("BadRequest")<{ readonly url: string; readonly message: string }> {}

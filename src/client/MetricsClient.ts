@@ -1,4 +1,4 @@
-import { HttpClient, type HttpClientError, HttpClientRequest, HttpClientResponse } from "@effect/platform"
+import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { Context, Duration, Effect, Layer, Redacted, Schema, Stream } from "effect"
 import type { Tags } from "../domain/Identity.js"
@@ -105,7 +105,8 @@ const make = (options: MetricsClientOptions) =>
     const unreachable = (url: string, why: string, cause?: unknown): Unreachable =>
       new Unreachable({
         url,
-        message: `no answer from ${base} (${why}); is the server running there? Start one with: metrics-collector serve`,
+        message:
+          `no answer from ${base} (${why}); is the server running there? Start one with: metrics-collector serve`,
         cause
       })
 
@@ -125,9 +126,7 @@ const make = (options: MetricsClientOptions) =>
       )
       return http.execute(request).pipe(
         Effect.mapError(ofTransport(url)),
-        Effect.flatMap((response) =>
-          response.status === 200 ? Effect.succeed(response) : refusal(url, response)
-        ),
+        Effect.flatMap((response) => response.status === 200 ? Effect.succeed(response) : refusal(url, response)),
         Effect.timeoutFail({
           duration: timeout,
           onTimeout: () => unreachable(url, `nothing within ${Duration.format(timeout)}`)
@@ -141,19 +140,24 @@ const make = (options: MetricsClientOptions) =>
       schema: Schema.Schema<A, I>
     ): Effect.Effect<A, ClientError> => {
       const url = `${base}${path}`
+      const decode = Schema.decode(Schema.parseJson(schema))
       return Effect.flatMap(open(path, parameters), (response) =>
-        HttpClientResponse.schemaBodyJson(schema)(response).pipe(
-          Effect.catchTags({
-            ParseError: () =>
-              Effect.fail(
-                new Failed({ url, message: `${url} did not answer as a metrics-collector server does; is --server right?` })
-              ),
-            ResponseError: (error) => Effect.fail(ofTransport(url)(error))
-          }),
+        response.text.pipe(
+          Effect.mapError(ofTransport(url)),
           Effect.timeoutFail({
             duration: timeout,
             onTimeout: () => unreachable(url, `the answer did not end within ${Duration.format(timeout)}`)
-          })
+          }),
+          Effect.flatMap((text) =>
+            Effect.mapError(
+              decode(text),
+              () =>
+                new Failed({
+                  url,
+                  message: `${url} did not answer as a metrics-collector server does; is --server right?`
+                })
+            )
+          )
         ))
     }
 
@@ -161,28 +165,27 @@ const make = (options: MetricsClientOptions) =>
       const path = "/api/live"
       const url = `${base}${path}`
       const bytes = Stream.unwrap(
-        Effect.map(open(path, filterParameters(question)), (response) =>
-          response.stream.pipe(Stream.mapError(ofTransport(url))))
+        Effect.map(
+          open(path, filterParameters(question)),
+          (response) => response.stream.pipe(Stream.mapError(ofTransport(url)))
+        )
       ).pipe(
         Stream.timeoutFail(() => unreachable(url, `silent for ${Duration.format(silence)}`), silence)
       )
       const notOurs = () => new Failed({ url, message: `${url} sent an event that cannot be understood` })
       return parseEvents(bytes).pipe(
-        Stream.mapEffect(({ data, event }): Effect.Effect<LiveEvent | undefined, ClientError> => {
-          switch (event) {
-            case "metrics":
-              return Schema.decode(Live)(data).pipe(
-                Effect.mapBoth({ onFailure: notOurs, onSuccess: (metrics) => ({ _tag: "Metrics", metrics }) })
-              )
-            case "dropped":
-              return Schema.decode(Dropped)(data).pipe(
-                Effect.mapBoth({ onFailure: notOurs, onSuccess: ({ count }) => ({ _tag: "Dropped", count }) })
-              )
-            default:
-              return Effect.succeed(undefined)
-          }
-        }),
-        Stream.filter((event) => event !== undefined)
+        Stream.filter(({ event }) => event === "metrics" || event === "dropped"),
+        Stream.mapEffect(({ data, event }): Effect.Effect<LiveEvent, ClientError> =>
+          event === "metrics"
+            ? Effect.mapBoth(Schema.decode(Live)(data), {
+              onFailure: notOurs,
+              onSuccess: (metrics) => ({ _tag: "Metrics", metrics })
+            })
+            : Effect.mapBoth(Schema.decode(Dropped)(data), {
+              onFailure: notOurs,
+              onSuccess: ({ count }) => ({ _tag: "Dropped", count })
+            })
+        )
       )
     }
 

@@ -56,7 +56,10 @@ export class ChessGameMetrics extends Schema.Class<ChessGameMetrics>("ChessGameM
   orientation: Schema.optionalWith(ChessColor, { exact: true }),
   players: sides(ChessPlayer),
   /** The position as FEN, and the move that led to it, as in `e2e4`, `e1h1` (castling) or `N@e7` (a drop). */
-  position: Schema.Struct({ fen: Schema.String, lastMove: Schema.optionalWith(Schema.String, { exact: true }) }),
+  position: Schema.optionalWith(
+    Schema.Struct({ fen: Schema.String, lastMove: Schema.optionalWith(Schema.String, { exact: true }) }),
+    { exact: true }
+  ),
   /** Plies played so far. */
   ply: Schema.optionalWith(Schema.Int, { exact: true }),
   /** Time left, whole seconds, rounded to the nearest. */
@@ -113,12 +116,15 @@ const present = (fields: { readonly [key: string]: Json | undefined }): JsonObje
   return kept
 }
 
+const aboutPosition = ({ position }: ChessGameMetrics): JsonObject =>
+  position === undefined ? {} : { position: present(position) }
+
 const aboutGame = ({ orientation, players }: ChessGameMetrics): JsonObject =>
   present({ orientation, players: { white: present(players.white), black: present(players.black) } })
 
 const pushStart = (out: MetricList, snapshot: ChessGameMetrics): void => {
-  const { players, position } = snapshot
-  out.push("game_start", 1, { game: aboutGame(snapshot), fields: { position: present(position) } })
+  const { players } = snapshot
+  out.push("game_start", 1, { game: aboutGame(snapshot), fields: aboutPosition(snapshot) })
   for (const color of colors) {
     const { name, rating, title } = players[color]
     out.push("rating", rating, { color, game: present({ name, title }) })
@@ -126,8 +132,8 @@ const pushStart = (out: MetricList, snapshot: ChessGameMetrics): void => {
 }
 
 const pushMove = (out: MetricList, snapshot: ChessGameMetrics): void => {
-  const { clockSpent, clocks, force, ply, position } = snapshot
-  out.push("move", ply, { game: aboutGame(snapshot), fields: { position: present(position) } })
+  const { clockSpent, clocks, force, ply } = snapshot
+  out.push("move", ply, { game: aboutGame(snapshot), fields: aboutPosition(snapshot) })
   for (const color of colors) out.push("clock_seconds", clocks[color], { color })
   if (clockSpent !== undefined) out.push("clock_spent_seconds", clockSpent.seconds, { color: clockSpent.color })
   if (force === undefined) return

@@ -84,10 +84,18 @@ const entryJson = (series: Series, time: number, value: number, fields: JsonObje
 export const latestJson = (points: ReadonlyArray<LatestPoint>): string =>
   `[${points.map(({ fields, series, time, value }) => entryJson(series, time, value, fields)).join(",")}]`
 
-/** Writes the points of a commit that `matches` lets through as the array of a live event; `undefined` when none does. */
-export const liveJson = (points: Points, matches: (series: Series) => boolean): string | undefined => {
+/**
+ * Writes those points `from` ≤ i < `to` of a commit that `matches` lets
+ * through, as the array of a live event; `undefined` when none of them does.
+ */
+export const liveJson = (
+  points: Points,
+  matches: (series: Series) => boolean,
+  from: number,
+  to: number
+): string | undefined => {
   let text = ""
-  for (let i = 0; i < points.series.length; i++) {
+  for (let i = from; i < to; i++) {
     const series = points.series[i]
     if (!matches(series)) continue
     text += (text === "" ? "" : ",") + entryJson(series, points.time[i], points.value[i], points.fields[i])

@@ -1,7 +1,14 @@
 import { Cause, Effect, Either } from "effect"
 import type { CommitResult, MetricStore, StoreError, StreamOwnedError, StreamWriter } from "../store/MetricStore.js"
 import { applyDefinitions, type BatchFrame, type Dictionary } from "../wire/BatchCodec.js"
-import { decodeClientFrame, encodeFrame, type ErrorCode, type Hello, PROTOCOL_VERSION, type Skip } from "../wire/Frames.js"
+import {
+  decodeClientFrame,
+  encodeFrame,
+  type ErrorCode,
+  type Hello,
+  PROTOCOL_VERSION,
+  type Skip
+} from "../wire/Frames.js"
 import { commitBatch, commitSkip, prepareBatch, storeProblem } from "./Ingest.js"
 import type { ServerCounters } from "./ServerCounters.js"
 import type { Reply, SocketSession } from "./SocketSession.js"

@@ -65,9 +65,7 @@ export const httpGate = (parts: ServerParts) => <E, R>(app: HttpApp.Default<E, R
       return refusedResponse(refusal)
     }
     const response = yield* app.pipe(
-      Effect.catchAllCause((cause) =>
-        Cause.isInterruptedOnly(cause) ? Effect.interrupt : toResponse(cause)
-      )
+      Effect.catchAllCause((cause) => Cause.isInterruptedOnly(cause) ? Effect.interrupt : toResponse(cause))
     )
     return HttpServerResponse.setHeaders(response, {
       "x-content-type-options": "nosniff",

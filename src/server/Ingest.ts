@@ -49,8 +49,7 @@ export const commitSkip = (
   store: StoreService,
   writer: StreamWriter,
   skip: Skip
-): Effect.Effect<CommitResult, StoreError | StreamOwnedError> =>
-  store.skip(writer, skip.from, skip.to, skip.reason)
+): Effect.Effect<CommitResult, StoreError | StreamOwnedError> => store.skip(writer, skip.from, skip.to, skip.reason)
 
 /** What to tell a client of a store error: what is wrong and whether to try again; causes stay in the log. */
 export const storeProblem = (error: StoreError): string => {

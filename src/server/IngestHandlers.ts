@@ -20,7 +20,11 @@ const bodyKind = (contentType: string | undefined): Either.Either<BodyKind, Refu
   const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice(8).replaceAll("\"", "")
   if (charset !== undefined && charset !== "utf-8" && charset !== "utf8") {
     return Either.left(
-      new Refused({ status: 415, code: "unsupported-charset", message: `charset ${charset} is not understood; send UTF-8` })
+      new Refused({
+        status: 415,
+        code: "unsupported-charset",
+        message: `charset ${charset} is not understood; send UTF-8`
+      })
     )
   }
   if (type === BATCH_MEDIA_TYPE) return Either.right("batch")
@@ -29,7 +33,8 @@ const bodyKind = (contentType: string | undefined): Either.Either<BodyKind, Refu
     new Refused({
       status: 415,
       code: "unsupported-media-type",
-      message: `content-type "${type}" is not understood; send application/json (curl: -H 'content-type: application/json')` +
+      message:
+        `content-type "${type}" is not understood; send application/json (curl: -H 'content-type: application/json')` +
         ` or ${BATCH_MEDIA_TYPE}`
     })
   )
@@ -85,8 +90,7 @@ export const ingestHandlers = (parts: ServerParts) => {
     commit: Effect.Effect<CommitResult, StoreError | StreamOwnedError>
   ): Effect.Effect<CommitResult, Refused> =>
     commit.pipe(
-      Effect.catchTag("StreamOwnedError", () =>
-        Effect.zipRight(store.openStream(writer, auth.isCurrentOwner), commit)),
+      Effect.catchTag("StreamOwnedError", () => Effect.zipRight(store.openStream(writer, auth.isCurrentOwner), commit)),
       Effect.catchTags({ StoreError: ofStore, StreamOwnedError: (error) => Effect.fail(ofOwner(error)) })
     )
 
@@ -98,7 +102,10 @@ export const ingestHandlers = (parts: ServerParts) => {
     if (Either.isLeft(prepared)) {
       const ids = prepared.left.unknown.slice(0, 10).join(", ")
       return Effect.fail(
-        badRequest("unknown-series", `series ids without a definition: ${ids}; over HTTP every batch defines all its ids`)
+        badRequest(
+          "unknown-series",
+          `series ids without a definition: ${ids}; over HTTP every batch defines all its ids`
+        )
       )
     }
     return orOpened(writer, commitBatch(store, counters, prepared.right))
@@ -153,7 +160,9 @@ export const ingestHandlers = (parts: ServerParts) => {
                 : Effect.map(Effect.catchAll(takePlain(store, counters, json), ofStore), plainAnswer)))
       }).pipe(
         Effect.catchAll((refused) => {
-          if (refused.status === 503) counters.busy++
+          if (refused.status === 503) {
+            counters.busy++
+          }
           return Effect.succeed(refusedResponse(refused))
         })
       )

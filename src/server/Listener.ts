@@ -36,7 +36,8 @@ const makeServer = (tls: TlsFiles | undefined): Effect.Effect<Http.Server | Http
     catch: (cause) =>
       new ServerError({
         reason: "InvalidOption",
-        message: `the TLS certificate or key cannot be used: ${cause instanceof Error ? cause.message : String(cause)}; ` +
+        message:
+          `the TLS certificate or key cannot be used: ${cause instanceof Error ? cause.message : String(cause)}; ` +
           "both must be PEM and belong together",
         cause
       })

@@ -8,6 +8,9 @@ import type { ServerCounters } from "./ServerCounters.js"
 /** Commits kept for a reader that is slow; older ones are dropped, and it is told. */
 const capacity = 256
 
+/** Most points in one event. */
+const eventSize = 2_000
+
 const keepAlive = "15 seconds"
 
 /** Whether a series is one of those that a filter means. */
@@ -34,15 +37,20 @@ export const liveEvents = (
   const matches = matcher(filter)
   let expected: number | undefined
   const events = store.live(capacity).pipe(
-    Stream.mapEffect(({ points, sequence }) => {
-      const missed = expected === undefined ? 0 : sequence - expected
-      expected = sequence + 1
-      const data = liveJson(points, matches)
-      const text = (missed > 0 ? `event: dropped\ndata: {"count":${missed}}\n\n` : "") +
-        (data === undefined ? "" : `event: metrics\ndata: ${data}\n\n`)
-      // A reader with a backlog must not hold the loop while it catches up.
-      return Effect.as(nextTurn, text)
-    }),
+    Stream.mapEffect(({ points, sequence }) =>
+      Effect.gen(function*() {
+        const missed = expected === undefined ? 0 : sequence - expected
+        expected = sequence + 1
+        let text = missed > 0 ? `event: dropped\ndata: {"count":${missed}}\n\n` : ""
+        for (let from = 0; from < points.time.length; from += eventSize) {
+          // A reader with a backlog must not hold the loop while it catches up.
+          yield* nextTurn
+          const data = liveJson(points, matches, from, Math.min(points.time.length, from + eventSize))
+          if (data !== undefined) text += `event: metrics\ndata: ${data}\n\n`
+        }
+        return text
+      })
+    ),
     Stream.filter((text) => text !== "")
   )
   const beats = Stream.repeatEffectWithSchedule(Effect.succeed(": keep-alive\n\n"), Schedule.spaced(keepAlive)).pipe(

@@ -58,7 +58,9 @@ const authOf = (host: string, options: MetricsServerOptions): Effect.Effect<Auth
     const { token } = options
     const tokens = token === undefined ? [] : Redacted.isRedacted(token) ? [token] : token
     if (tokens.some((one) => Redacted.value(one).trim() === "")) {
-      return Effect.fail(new ServerError({ reason: "InvalidOption", message: "the token is empty; leave it out to use none" }))
+      return Effect.fail(
+        new ServerError({ reason: "InvalidOption", message: "the token is empty; leave it out to use none" })
+      )
     }
     if (!isLoopback(host) && tokens.length === 0 && options.insecure !== true) {
       return Effect.fail(
@@ -74,7 +76,11 @@ const authOf = (host: string, options: MetricsServerOptions): Effect.Effect<Auth
 
 /** The address as a person opens it. Addresses that mean "all of this machine" are written localhost. */
 const urlOf = (host: string, port: number, secure: boolean): string => {
-  const name = host === "0.0.0.0" || host === "::" || host === "" ? "localhost" : host.includes(":") ? `[${host}]` : host
+  const name = host === "0.0.0.0" || host === "::" || host === ""
+    ? "localhost"
+    : host.includes(":")
+    ? `[${host}]`
+    : host
   return `${secure ? "https" : "http"}://${name}:${port}`
 }
 

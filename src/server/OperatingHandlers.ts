@@ -66,12 +66,14 @@ export const operatingHandlers = (parts: ServerParts) => {
             }),
             { contentType: "text/plain; version=0.0.4; charset=utf-8" }
           )).pipe(Effect.catchAll(refuseReading)))
-      .handleRaw("healthz", () => Effect.succeed(jsonText("{\"status\":\"ok\"}")))
+      .handleRaw("healthz", () =>
+        Effect.succeed(jsonText("{\"status\":\"ok\"}")))
       .handleRaw("readyz", () =>
         store.stats.pipe(
           Effect.timeoutOption(readyTimeout),
           Effect.match({
-            onFailure: (error) => refusedResponse({ status: 503, code: "not-ready", message: storeProblem(error) }),
+            onFailure: (error) =>
+              refusedResponse({ status: 503, code: "not-ready", message: storeProblem(error) }),
             onSuccess: (stats) =>
               stats._tag === "Some"
                 ? jsonText("{\"status\":\"ready\"}")

@@ -79,16 +79,17 @@ const dashboardFile = (folder: string) =>
   }).pipe(Effect.catchAll(() => Effect.succeed(notFound)))
 
 // The page of the API is 2 MB of script: it is loaded when it is first asked for.
-const makeDocs = (api: typeof HttpApi.Api.Service) => Effect.gen(function*() {
-  const swagger = yield* Effect.promise(() => import("@effect/platform/HttpApiSwagger"))
-  const context = yield* Effect.scoped(Layer.build(
-    swagger.layer({ path: "/docs" }).pipe(
-      Layer.provide(Layer.succeed(HttpApi.Api, api)),
-      Layer.provideMerge(HttpApiBuilder.Router.Live)
-    )
-  ))
-  return yield* HttpRouter.toHttpApp(yield* Context.get(context, HttpApiBuilder.Router).router)
-})
+const makeDocs = (api: typeof HttpApi.Api.Service) =>
+  Effect.gen(function*() {
+    const swagger = yield* Effect.promise(() => import("@effect/platform/HttpApiSwagger"))
+    const context = yield* Effect.scoped(Layer.build(
+      swagger.layer({ path: "/docs" }).pipe(
+        Layer.provide(Layer.succeed(HttpApi.Api, api)),
+        Layer.provideMerge(HttpApiBuilder.Router.Live)
+      )
+    ))
+    return yield* HttpRouter.toHttpApp(yield* Context.get(context, HttpApiBuilder.Router).router)
+  })
 
 /** The dashboard or the page in its place, `/docs`, `/openapi.json`, and a word to those who ask for the socket by HTTP. */
 export const pages = (parts: ServerParts) =>
@@ -114,9 +115,14 @@ export const pages = (parts: ServerParts) =>
       yield* router.get("/api/*", Effect.succeed(notFound))
       const folder = parts.dashboardDir
       if (folder === undefined) {
-        yield* router.get("/", Effect.succeed(HttpServerResponse.html(fallbackPage).pipe(
-          HttpServerResponse.setHeaders(dashboardHeaders)
-        )))
+        yield* router.get(
+          "/",
+          Effect.succeed(
+            HttpServerResponse.html(fallbackPage).pipe(
+              HttpServerResponse.setHeaders(dashboardHeaders)
+            )
+          )
+        )
       } else yield* router.get("/*", dashboardFile(folder))
     })
   )

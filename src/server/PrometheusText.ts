@@ -38,7 +38,10 @@ export const prometheusText = (
     counters.plainRequests
   ])
   write("queries_total", "counter", "Queries answered since the start.", ["", counters.queries])
-  write("requests_refused_total", "counter", "Requests refused for their token, origin or host.", ["", counters.refused])
+  write("requests_refused_total", "counter", "Requests refused for their token, origin or host.", [
+    "",
+    counters.refused
+  ])
   write("busy_total", "counter", "Answers that told a client to come again later.", ["", counters.busy])
   write(
     "connections",

@@ -25,7 +25,9 @@ const check = (parameters: URLSearchParams, names: ReadonlyArray<string>, tags: 
   const unknown = new Set<string>()
   for (const name of parameters.keys()) {
     if (tags && name.startsWith(tagPrefix) && name.length > tagPrefix.length) {
-      if (parameters.getAll(name).length > 1) return `${name}: was given more than once; a series has one value of a tag`
+      if (parameters.getAll(name).length > 1) {
+        return `${name}: was given more than once; a series has one value of a tag`
+      }
     } else if (!names.includes(name)) unknown.add(name)
     else if (name !== "by" && parameters.getAll(name).length > 1) return `${name}: was given more than once`
   }
@@ -52,7 +54,9 @@ const instant = (name: string, text: string | null, absent: number): Either.Eith
   const written = text.replace(/ (\d{2}:?\d{2})$/, "+$1")
   const millis = parseTimestamp(/^-?\d+(?:\.\d+)?$/.test(written) ? Number(written) : written)
   return millis === undefined
-    ? Either.left(`${name}: "${text}" is no time; write it like 2026-01-31T12:00:00Z or as milliseconds since the epoch`)
+    ? Either.left(
+      `${name}: "${text}" is no time; write it like 2026-01-31T12:00:00Z or as milliseconds since the epoch`
+    )
     : Either.right(millis)
 }
 

@@ -20,7 +20,9 @@ export const parametersOf = (request: { readonly url: string }): URLSearchParams
 export const badParameter = (message: string): Refused => new Refused({ status: 400, code: "bad-parameter", message })
 
 /** Turns what reading may fail with into a refusal; the cause goes to the log. */
-export const refuseReading = (error: StoreError | QueryError | Refused): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+export const refuseReading = (
+  error: StoreError | QueryError | Refused
+): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
   switch (error._tag) {
     case "Refused":
       return Effect.succeed(refusedResponse(error))

@@ -1,4 +1,5 @@
 import { Cause, Effect } from "effect"
+import { isUtf8 } from "node:buffer"
 import type { RawData, WebSocket } from "ws"
 import type { InFlight } from "./InFlight.js"
 import { nextTurn } from "./nextTurn.js"
@@ -83,6 +84,12 @@ export const serveConnection = (ws: WebSocket, options: ConnectionOptions): Sock
     else if (ws.bufferedAmount > maxUnread) ws.terminate()
   }
 
+  // The bytes of a text frame were checked on arrival, those of a binary frame were not.
+  const readText = (bytes: Buffer): Effect.Effect<string, Reply> =>
+    isUtf8(bytes)
+      ? Effect.succeed(bytes.toString("utf8"))
+      : Effect.fail(session.unreadable("bad-frame", "the frame is not UTF-8"))
+
   const read = (data: Buffer, isBinary: boolean): Effect.Effect<string, Reply> => {
     if (data.length > maxFrameBytes) {
       return Effect.fail(
@@ -92,15 +99,15 @@ export const serveConnection = (ws: WebSocket, options: ConnectionOptions): Sock
     if (!isBinary) return Effect.succeed(data.toString("utf8"))
     if (data[0] === gzipCodec) {
       return inflate(data.subarray(1), maxFrameBytes).pipe(
-        Effect.map((bytes) => bytes.toString("utf8")),
         Effect.mapError((error) =>
           error.code === "too-large"
             ? session.unreadable("too-large", `a frame of more than ${maxFrameBytes} bytes after gunzip`)
             : session.unreadable("bad-frame", error.message)
-        )
+        ),
+        Effect.flatMap(readText)
       )
     }
-    if (session.mode === "plain") return Effect.succeed(data.toString("utf8"))
+    if (session.mode === "plain") return readText(data)
     return Effect.fail(
       session.unreadable("bad-frame", `a binary frame begins with its codec; ${data[0] ?? "nothing"} is none (1: gzip)`)
     )

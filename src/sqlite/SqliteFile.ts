@@ -1,240 +1,225 @@
-import { Reactivity } from "@effect/experimental"
-import { SqliteClient } from "@effect/sql-sqlite-node"
-import Database from "better-sqlite3"
-import { Clock, Data, Effect, Either, type Scope } from "effect"
+import * as Reactivity from "@effect/experimental/Reactivity"
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import Sqlite from "better-sqlite3"
+import { Clock, Effect, Either, type Scope } from "effect"
 import * as fs from "node:fs"
-import * as path from "node:path"
+import * as nodePath from "node:path"
+import { type SqliteFileError, sqliteFileError, sqliteReason } from "./SqliteFileError.js"
+import { lockSqlite } from "./SqliteLock.js"
 
-/**
- * A database file could not be opened. `message` names the file and says what
- * to do about it.
- *
- * - `NotADatabase`: the file holds something else
- * - `Foreign`: a database of another program
- * - `Newer`: written by a newer version of this program; left untouched
- * - `Corrupt`: it was one of ours and is damaged
- * - `Locked`: another process uses it
- * - `Directory`: its directory cannot be made or used
- * - `Full`: the disk is full
- * - `Failed`: anything else; `cause` tells
- */
-export class SqliteFileError extends Data.TaggedError("SqliteFileError")<{
-  readonly reason: "NotADatabase" | "Foreign" | "Newer" | "Corrupt" | "Locked" | "Directory" | "Full" | "Failed"
-  readonly path: string
-  readonly message: string
-  readonly cause?: unknown
-}> {}
-
-/** What a database file holds and how it is opened. */
+/** How to open a {@link SqliteFile}. */
 export interface SqliteFileOptions {
-  /** Its directory is made when missing, for its owner alone. */
+  /** The file; its directory is made (mode 0700) where it is missing. */
   readonly path: string
-  /** SQLite's `application_id`: tells the files of different rooms and programs apart. */
+  /** Tells our files from those of other programs: a whole number from 1 to 2^31 − 1. */
   readonly applicationId: number
-  /**
-   * SQL that brings a file from version `index` to `index + 1`, each run in one
-   * transaction with the new `user_version`. Never change one that was released.
-   */
+  /** SQL of each version of the schema; `user_version` counts how many were run. Never change one that was released. */
   readonly migrations: ReadonlyArray<string>
-  /** What becomes of a damaged file: an error, or it is set aside and a new one begun. */
+  /** What becomes of a file that is no database or is damaged: an error, or it is renamed and a new one begun. */
   readonly onDamaged: "fail" | "set-aside"
+  /** Whether this process wants to be the only one (default `true`). */
+  readonly lock?: boolean
 }
 
-/** An open database file, held by this process alone until the scope closes. */
-export interface SqliteFile {
+/** A SQLite file that is open, checked and migrated. */
+export interface OpenSqliteFile {
   readonly sql: SqliteClient.SqliteClient
   readonly path: string
-  /** Where a damaged file was moved to. */
+  /** Whether there was no file (or an empty one, or a damaged one that was set aside). */
+  readonly created: boolean
+  /** New name of a damaged file, its `-wal` and `-shm` beside it; `undefined` when there was none. */
   readonly setAside: string | undefined
 }
 
-const magic = "SQLite format 3\u0000"
+// A check of every page reads the whole file: beyond this size it would delay the start.
+const largestFullCheck = 64 * 1024 * 1024
 
-/** The SQLite result code of an error, as in `SQLITE_FULL`; `undefined` for other errors. */
-export const sqliteCode = (error: unknown): string | undefined => {
-  let at: unknown = error
-  for (let depth = 0; depth < 5 && typeof at === "object" && at !== null; depth++) {
-    if ("code" in at && typeof at.code === "string" && at.code.startsWith("SQLITE")) return at.code
-    at = "cause" in at ? at.cause : undefined
-  }
-  return undefined
-}
+const magic = "SQLite format 3\0"
 
-const isDamage = (code: string | undefined): boolean =>
-  code !== undefined && (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB")
+// https://www.sqlite.org/fileformat2.html, 1.3: both numbers are big-endian.
+const userVersionAt = 60
+const applicationIdAt = 68
 
-const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
-
-const errorOf = (file: string) => (cause: unknown): SqliteFileError => {
-  if (cause instanceof SqliteFileError) return cause
-  const code = sqliteCode(cause)
-  if (isDamage(code)) {
-    return new SqliteFileError({
-      reason: "Corrupt",
-      path: file,
-      message: `${file} is damaged (${messageOf(cause)}); move it and its -wal and -shm away, or restore a backup`,
-      cause
-    })
-  }
-  if (code === "SQLITE_BUSY" || code === "SQLITE_LOCKED") {
-    return new SqliteFileError({
-      reason: "Locked",
-      path: file,
-      message: `${file} is in use by another process; stop it, or choose another --data-dir`,
-      cause
-    })
-  }
-  if (code === "SQLITE_FULL") {
-    return new SqliteFileError({ reason: "Full", path: file, message: `no space left on the disk of ${file}`, cause })
-  }
-  if (code?.startsWith("SQLITE_CANTOPEN") === true || code?.startsWith("SQLITE_READONLY") === true) {
-    return new SqliteFileError({
-      reason: "Directory",
-      path: file,
-      message: `${file} cannot be written by this user; check the rights of it and its directory`,
-      cause
-    })
-  }
-  return new SqliteFileError({ reason: "Failed", path: file, message: `${file}: ${messageOf(cause)}`, cause })
-}
-
-const makeDirectory = (file: string): void => {
-  const directory = path.dirname(file)
-  try {
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
-    fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK)
-  } catch (cause) {
-    throw new SqliteFileError({
-      reason: "Directory",
-      path: file,
-      message: `the data directory ${directory} cannot be used (${messageOf(cause)}); choose another with --data-dir`,
-      cause
-    })
-  }
-}
-
-// Opening runs SQLite's recovery and may write; what is no database of ours
-// must be told from its first bytes, before that.
-const checkHeader = (file: string, applicationId: number, newest: number): void => {
-  if (!fs.existsSync(file)) return
-  const handle = fs.openSync(file, "r")
-  const header = Buffer.alloc(100)
-  try {
-    const length = fs.readSync(handle, header, 0, header.length, 0)
-    if (length === 0) return
-    if (length < header.length || header.toString("latin1", 0, 16) !== magic) {
-      throw new SqliteFileError({
-        reason: "NotADatabase",
-        path: file,
-        message: `${file} is no database; move it away, or choose another --data-dir`
-      })
-    }
-  } finally {
-    fs.closeSync(handle)
-  }
-  // Offsets of the database header: https://www.sqlite.org/fileformat.html
-  const version = header.readUInt32BE(60)
-  const owner = header.readUInt32BE(68)
-  // A database without any content yet carries neither.
-  if (owner !== applicationId && !(owner === 0 && version === 0)) {
-    throw new SqliteFileError({
-      reason: "Foreign",
-      path: file,
-      message: `${file} belongs to another program (application id ${owner}); choose another --data-dir`
-    })
-  }
-  if (version > newest) {
-    throw new SqliteFileError({
-      reason: "Newer",
-      path: file,
-      message: `${file} was written by a newer version of metrics-collector (format ${version}, this one knows ` +
-        `${newest}); it was not touched. Upgrade, or choose another --data-dir`
-    })
-  }
-}
-
-// Larger files would delay the start; damage in them shows when it is read.
-const maxChecked = 64 * 1_048_576
-
-const prepare = ({ applicationId, migrations, path: file }: SqliteFileOptions): void => {
-  const db = new Database(file, { timeout: 1000 })
-  try {
-    // Only a file without tables takes this, and only before it becomes a WAL file.
-    db.pragma("auto_vacuum = INCREMENTAL")
-    db.pragma("journal_mode = WAL")
-    db.pragma(`application_id = ${applicationId}`)
-    const check: unknown = fs.statSync(file).size > maxChecked ? "ok" : db.pragma("quick_check(1)", { simple: true })
-    if (check !== "ok") throw Object.assign(new Error(String(check)), { code: "SQLITE_CORRUPT" })
-    const version = Number(db.pragma("user_version", { simple: true }))
-    for (let next = version; next < migrations.length; next++) {
-      db.transaction(() => {
-        db.exec(migrations[next])
-        db.pragma(`user_version = ${next + 1}`)
-      })()
-    }
-  } finally {
-    db.close()
-  }
-}
-
-// The lock is a database of its own, so that a reader may still open the
-// file itself. The system lets go of it when the process ends, however it ends.
-const lock = (file: string): Database.Database => {
-  const db = new Database(`${file}.lock`, { timeout: 0 })
-  try {
-    db.pragma("journal_mode = DELETE")
-    db.exec("BEGIN EXCLUSIVE")
-    return db
-  } catch (error) {
-    db.close()
-    throw error
-  }
-}
-
-const moveAside = (file: string, at: number): string => {
-  const stamp = new Date(at).toISOString().replaceAll(/[:.]/g, "-")
-  const target = `${file}.damaged-${stamp}`
-  for (const suffix of ["", "-wal", "-shm"]) {
-    if (fs.existsSync(file + suffix)) fs.renameSync(file + suffix, target + suffix)
-  }
-  return target
-}
+const journals = ["-wal", "-shm", "-journal"]
 
 /**
- * Opens a database file for this process alone: checks that it is ours, locks
- * it, migrates it, and sets what a durable file needs (WAL, `synchronous=FULL`,
- * so that what was committed survives a power cut). It is closed and unlocked
- * with the scope.
+ * Looks at the first bytes, before SQLite opens the file, because opening may
+ * write to it. Answers whether there is a database at all.
  */
-export const openSqliteFile = (
-  options: SqliteFileOptions
-): Effect.Effect<SqliteFile, SqliteFileError, Scope.Scope> =>
-  Effect.gen(function*() {
-    const { applicationId, migrations, onDamaged, path: file } = options
-    const fail = errorOf(file)
-    const attempt = <A>(work: () => A): Effect.Effect<A, SqliteFileError> => Effect.try({ try: work, catch: fail })
-
-    yield* attempt(() => makeDirectory(file))
-    yield* attempt(() => checkHeader(file, applicationId, migrations.length))
-    yield* Effect.acquireRelease(attempt(() => lock(file)), (db) => Effect.sync(() => db.close()))
-
-    const prepared = yield* Effect.either(attempt(() => prepare(options)))
-    let setAside: string | undefined
-    if (Either.isLeft(prepared)) {
-      if (prepared.left.reason !== "Corrupt" || onDamaged === "fail") return yield* prepared.left
-      const now = yield* Clock.currentTimeMillis
-      setAside = yield* attempt(() => moveAside(file, now))
-      yield* attempt(() => prepare(options))
+const inspectHeader = (options: SqliteFileOptions): Either.Either<boolean, SqliteFileError> => {
+  const header = Buffer.alloc(100)
+  let length: number
+  try {
+    const file = fs.openSync(options.path, "r")
+    try {
+      length = fs.readSync(file, header, 0, header.length, 0)
+    } finally {
+      fs.closeSync(file)
     }
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return Either.right(false)
+    return Either.left(sqliteFileError(options.path, sqliteReason(cause), cause))
+  }
+  if (length === 0) return Either.right(false)
+  if (length < header.length || header.toString("latin1", 0, magic.length) !== magic) {
+    return Either.left(sqliteFileError(options.path, "NotADatabase"))
+  }
+  return Either.map(
+    checkNumbers(options, header.readInt32BE(applicationIdAt), header.readInt32BE(userVersionAt)),
+    () => true
+  )
+}
 
-    const sql = yield* SqliteClient.make({ filename: file }).pipe(
-      // The client throws what SQLite says while it opens.
-      Effect.catchAllDefect((cause) => Effect.fail(fail(cause))),
-      Effect.provide(Reactivity.layer)
-    )
-    yield* sql`PRAGMA synchronous = FULL`.pipe(
-      Effect.zipRight(sql`PRAGMA journal_size_limit = 67108864`),
-      Effect.mapError(fail)
-    )
-    return { sql, path: file, setAside }
+const checkNumbers = (
+  options: SqliteFileOptions,
+  applicationId: number,
+  version: number
+): Either.Either<void, SqliteFileError> =>
+  applicationId !== options.applicationId
+    ? Either.left(sqliteFileError(options.path, "Foreign"))
+    : version > options.migrations.length
+    ? Either.left(sqliteFileError(options.path, "Newer"))
+    : Either.void
+
+const readNumber = (db: Sqlite.Database, pragma: string): number => Number(db.pragma(pragma, { simple: true }))
+
+const create = (db: Sqlite.Database, options: SqliteFileOptions): void => {
+  // The id is written before the journal becomes a WAL: so it stands in the
+  // header of the main file from the first moment, also after a crash.
+  db.pragma("auto_vacuum = INCREMENTAL")
+  db.transaction(() => {
+    db.pragma(`application_id = ${options.applicationId}`)
+    for (const migration of options.migrations) db.exec(migration)
+    db.pragma(`user_version = ${options.migrations.length}`)
+  })()
+  db.pragma("journal_mode = WAL")
+}
+
+const migrate = (db: Sqlite.Database, options: SqliteFileOptions): void => {
+  const version = readNumber(db, "user_version")
+  if (version === options.migrations.length) return
+  db.transaction(() => {
+    for (const migration of options.migrations.slice(version)) db.exec(migration)
+    db.pragma(`user_version = ${options.migrations.length}`)
+  })()
+  // Brings the new version into the header, where an older program looks for it.
+  db.pragma("wal_checkpoint(TRUNCATE)")
+}
+
+/** Checks, makes or migrates the file; it is closed again afterwards. */
+const prepare = (options: SqliteFileOptions): Either.Either<{ readonly created: boolean }, SqliteFileError> => {
+  const header = inspectHeader(options)
+  if (Either.isLeft(header)) return Either.left(header.left)
+  const exists = header.right
+  try {
+    const db = new Sqlite(options.path)
+    try {
+      db.pragma("synchronous = FULL")
+      if (!exists) create(db, options)
+      else {
+        const numbers = checkNumbers(options, readNumber(db, "application_id"), readNumber(db, "user_version"))
+        if (Either.isLeft(numbers)) return Either.left(numbers.left)
+        if (fs.statSync(options.path).size <= largestFullCheck) {
+          const finding = String(db.pragma("quick_check(1)", { simple: true }))
+          if (finding !== "ok") return Either.left(sqliteFileError(options.path, "Corrupt", new Error(finding)))
+        }
+        migrate(db, options)
+        db.pragma("journal_mode = WAL")
+      }
+      return Either.right({ created: !exists })
+    } finally {
+      db.close()
+    }
+  } catch (cause) {
+    const cantOpen = cause instanceof Error && "code" in cause && cause.code === "SQLITE_CANTOPEN"
+    return Either.left(sqliteFileError(options.path, cantOpen ? "Permission" : sqliteReason(cause), cause))
+  }
+}
+
+const makeDirectory = (path: string): Effect.Effect<void, SqliteFileError> => {
+  const directory = nodePath.dirname(path)
+  return Effect.try({
+    try: () => {
+      fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+      fs.accessSync(directory, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK)
+    },
+    catch: (cause) => {
+      const reason = sqliteReason(cause)
+      // A missing directory that cannot be made although nothing is in the way, as under /proc.
+      return sqliteFileError(directory, reason === "Failed" ? "Directory" : reason, cause)
+    }
   })
+}
+
+const freeName = (path: string, now: number): string => {
+  const base = `${path}.damaged-${new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`
+  let name = base
+  for (let n = 2; fs.existsSync(name); n++) name = `${base}-${n}`
+  return name
+}
+
+const setAsideFiles = (path: string): Effect.Effect<string, SqliteFileError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.try({
+      try: () => {
+        const name = freeName(path, now)
+        // The journals go first: were the process to end in between, a new
+        // file must never meet the journal of the old one.
+        for (const suffix of journals) {
+          if (fs.existsSync(path + suffix)) fs.renameSync(path + suffix, name + suffix)
+        }
+        fs.renameSync(path, name)
+        return name
+      },
+      catch: (cause) => sqliteFileError(path, sqliteReason(cause), cause)
+    }))
+
+const connect = (
+  path: string
+): Effect.Effect<SqliteClient.SqliteClient, SqliteFileError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const sql = yield* SqliteClient.make({ filename: path, disableWAL: true })
+    // A reader's lock is short; more waiting here would stop the whole process.
+    yield* sql.unsafe("PRAGMA busy_timeout = 250")
+    yield* sql.unsafe("PRAGMA synchronous = FULL")
+    yield* sql.unsafe("PRAGMA journal_size_limit = 67108864")
+    yield* sql.unsafe("PRAGMA foreign_keys = ON")
+    return sql
+  }).pipe(
+    Effect.provide(Reactivity.layer),
+    Effect.catchAllDefect(Effect.fail),
+    Effect.mapError((cause) => sqliteFileError(path, sqliteReason(cause), cause))
+  )
+
+const isDamage = (error: SqliteFileError): boolean => error.reason === "NotADatabase" || error.reason === "Corrupt"
+
+/**
+ * Opens a database of ours, or makes it: one process at a time, WAL,
+ * `synchronous=FULL`, `auto_vacuum=INCREMENTAL`. A file of another program or
+ * of a newer version is refused and left as it is. Every failure is a typed
+ * error with advice; nothing dies.
+ */
+const open = (options: SqliteFileOptions): Effect.Effect<OpenSqliteFile, SqliteFileError, Scope.Scope> =>
+  Effect.gen(function*() {
+    yield* makeDirectory(options.path)
+    if (options.lock ?? true) yield* lockSqlite(options.path)
+    const prepared = Effect.suspend(() => prepare(options))
+    let setAside: string | undefined
+    const { created } = yield* prepared.pipe(
+      Effect.catchIf(
+        (error) => options.onDamaged === "set-aside" && isDamage(error),
+        () =>
+          Effect.flatMap(setAsideFiles(options.path), (name) => {
+            setAside = name
+            return prepared
+          })
+      )
+    )
+    const sql = yield* connect(options.path)
+    return { sql, path: options.path, created, setAside }
+  })
+
+/** SQLite files of this program: checked before SQLite may touch them. */
+export const SqliteFile = { open } as const
+
+export { SqliteFileError } from "./SqliteFileError.js"

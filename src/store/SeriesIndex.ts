@@ -1,114 +1,119 @@
-import type { JsonObject } from "../domain/Json.js"
-import type { Points, Series } from "../domain/Series.js"
+import type { Series } from "../domain/Series.js"
+import type { Columns } from "./Columns.js"
+import { LatestPoints } from "./LatestPoints.js"
 import type { LatestPoint, SeriesFilter, SeriesInfo } from "./MetricStore.js"
-
-/** Points further ahead of the clock than this (ms) do not count as the newest: a wrong clock would hide all others. */
-const maxAhead = 300_000
-
-/** Most points ahead of the clock that a series remembers until their time has come. */
-const maxFuture = 64
-
-interface Newest {
-  readonly time: number
-  readonly value: number
-  readonly fields: JsonObject | undefined
-}
+import { seriesMatcher } from "./QueryRun.js"
 
 interface Entry {
+  readonly id: number
   series: Series
   points: number
   first: number
   last: number
-  newest: Newest | undefined
-  future: Array<Newest>
+  readonly latest: LatestPoints
 }
 
-/** Whether a series has every part that the filter names. */
-export const matches = (filter: SeriesFilter, series: Series): boolean => {
-  if (filter.origin !== undefined && filter.origin !== series.origin) return false
-  if (filter.metricType !== undefined && filter.metricType !== series.metricType) return false
-  for (const [key, value] of Object.entries(filter.tags ?? {})) {
-    if (!Object.hasOwn(series.tags, key) || series.tags[key] !== value) return false
-  }
-  return true
-}
-
-const settle = (entry: Entry, now: number): void => {
-  if (entry.future.length === 0) return
-  const left: Array<Newest> = []
-  for (const point of entry.future) {
-    if (point.time > now + maxAhead) left.push(point)
-    else if (entry.newest === undefined || point.time >= entry.newest.time) entry.newest = point
-  }
-  entry.future = left
-}
-
-/** Which series a store holds, with the count, the bounds and the newest point of each; kept in memory. */
+/**
+ * What a store knows of its series without reading points: their ids, counts,
+ * first and last instants, newest points. It changes only after a commit.
+ */
 export class SeriesIndex {
-  readonly #entries = new Map<string, Entry>()
-  #points = 0
+  private readonly byKey = new Map<string, Entry>()
+  private readonly byId = new Map<number, Entry>()
+  private total = 0
 
-  /** How many series there are. */
-  get size(): number {
-    return this.#entries.size
-  }
-
-  /** How many points there are. */
+  /** Points of all series. */
   get points(): number {
-    return this.#points
+    return this.total
   }
 
-  /** Takes in points that were stored; `now` is ms since the epoch. */
-  add(points: Points, now: number): void {
-    for (let i = 0; i < points.time.length; i++) {
-      const series = points.series[i]
-      const time = points.time[i]
-      let entry = this.#entries.get(series.key)
-      if (entry === undefined) {
-        entry = { series, points: 0, first: time, last: time, newest: undefined, future: [] }
-        this.#entries.set(series.key, entry)
-      } else if (series.unit !== entry.series.unit || series.kind !== entry.series.kind) {
-        entry.series = { ...entry.series, ...(series.unit === undefined ? {} : { unit: series.unit }),
-          ...(series.kind === undefined ? {} : { kind: series.kind }) }
-      }
+  /** Series that have points. */
+  get size(): number {
+    let size = 0
+    for (const { points } of this.byId.values()) if (points > 0) size++
+    return size
+  }
+
+  idOf(key: string): number | undefined {
+    return this.byKey.get(key)?.id
+  }
+
+  seriesOf(id: number): Series | undefined {
+    return this.byId.get(id)?.series
+  }
+
+  define(id: number, series: Series): void {
+    const entry: Entry = { id, series, points: 0, first: Infinity, last: -Infinity, latest: new LatestPoints() }
+    this.byKey.set(series.key, entry)
+    this.byId.set(id, entry)
+  }
+
+  /** Counts committed points; `now` is ms since the epoch. */
+  add(columns: Columns, now: number): void {
+    for (let i = 0; i < columns.time.length; i++) {
+      const entry = this.byId.get(columns.series[i])
+      if (entry === undefined) continue
+      const time = columns.time[i]
       entry.points++
+      this.total++
       if (time < entry.first) entry.first = time
       if (time > entry.last) entry.last = time
-      if (time > now + maxAhead) {
-        if (entry.future.length < maxFuture) {
-          entry.future.push({ time, value: points.value[i], fields: points.fields[i] })
-        }
-      } else if (entry.newest === undefined || time >= entry.newest.time) {
-        entry.newest = { time, value: points.value[i], fields: points.fields[i] }
-      }
+      entry.latest.add({ time, value: columns.value[i], fields: columns.fields[i] }, now)
     }
-    this.#points += points.time.length
   }
 
-  /** Forgets everything; what is left is added again. */
-  clear(): void {
-    this.#entries.clear()
-    this.#points = 0
+  /**
+   * Takes points older than `before` out of the counts. The first instants of
+   * their series are unknown then, until `setFirst`.
+   */
+  remove(columns: Columns, before: number): void {
+    for (let i = 0; i < columns.time.length; i++) {
+      if (columns.time[i] >= before) continue
+      const entry = this.byId.get(columns.series[i])
+      if (entry === undefined) continue
+      entry.points--
+      this.total--
+    }
   }
 
-  /** The series that match, in order of origin, metric type and tags. */
-  series(filter: SeriesFilter): ReadonlyArray<SeriesInfo> {
-    return this.#matching(filter).map(({ first, last, points, series }) => ({ ...series, points, first, last }))
+  /** Sets the first instants of series after a removal and forgets newest points older than `before`. */
+  setFirst(first: ReadonlyMap<number, number>, before: number): void {
+    for (const entry of this.byId.values()) {
+      if (entry.first >= before) continue
+      entry.first = first.get(entry.id) ?? Infinity
+      entry.latest.expire(before)
+      if (entry.points === 0) entry.last = -Infinity
+    }
   }
 
-  /** The newest point of each series that matches. */
+  /** Forgets series without points and answers their ids. */
+  free(): ReadonlyArray<number> {
+    const freed: Array<number> = []
+    for (const { id, points, series } of this.byId.values()) {
+      if (points > 0) continue
+      freed.push(id)
+      this.byId.delete(id)
+      this.byKey.delete(series.key)
+    }
+    return freed
+  }
+
+  private matching(filter: SeriesFilter): ReadonlyArray<Entry> {
+    const matches = seriesMatcher(filter)
+    return Array.from(this.byId.values())
+      .filter((entry) => entry.points > 0 && matches(entry.series))
+      .sort((a, b) => a.series.key < b.series.key ? -1 : a.series.key > b.series.key ? 1 : 0)
+  }
+
+  /** The series that the filter means and that have points, in the order of their keys. */
+  infos(filter: SeriesFilter): ReadonlyArray<SeriesInfo> {
+    return this.matching(filter).map(({ first, last, points, series }) => ({ ...series, points, first, last }))
+  }
+
   latest(filter: SeriesFilter, now: number): ReadonlyArray<LatestPoint> {
-    const found: Array<LatestPoint> = []
-    for (const entry of this.#matching(filter)) {
-      settle(entry, now)
-      if (entry.newest !== undefined) found.push({ series: entry.series, ...entry.newest })
-    }
-    return found
-  }
-
-  #matching(filter: SeriesFilter): ReadonlyArray<Entry> {
-    const found: Array<Entry> = []
-    for (const entry of this.#entries.values()) if (matches(filter, entry.series)) found.push(entry)
-    return found.sort((a, b) => a.series.key < b.series.key ? -1 : 1)
+    return this.matching(filter).flatMap(({ latest, series }) => {
+      const newest = latest.at(now)
+      return newest === undefined ? [] : [{ series, ...newest }]
+    })
   }
 }

@@ -11,6 +11,7 @@ import { Clock, Effect } from "effect"
  * - `server-rejected`: the server refused the point; it is a dead letter
  * - `server-rollback`: the server went back to an older state
  * - `unverified`: sent to a server that does not acknowledge batches
+ * - `undelivered`: kept in memory only, and not delivered before the end
  * - `unclean-end`: the process ended before its queue was written down
  */
 export type LossReason =
@@ -22,6 +23,7 @@ export type LossReason =
   | "server-rejected"
   | "server-rollback"
   | "unverified"
+  | "undelivered"
   | "unclean-end"
 
 /** A declared loss: how many metrics of which source, over which time, and why. */

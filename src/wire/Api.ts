@@ -152,6 +152,9 @@ const Batch = Schema.Struct({
   fields: Schema.optional(Schema.Array(Schema.Tuple(Schema.Int, Metadata)))
 }).annotations({ identifier: "Batch" })
 
+const inBatchType = <S extends Schema.Schema.Any>(schema: S) =>
+  HttpApiSchema.withEncoding(schema, { kind: "Json", contentType: BATCH_MEDIA_TYPE })
+
 const PlainBody = Schema.Union(
   GenericMetric,
   TimeseriesPoint,
@@ -209,12 +212,7 @@ const ingest = HttpApiGroup.make("ingest").add(
       "application/json: one metric, one time-series point, or an array of them. " +
         `${BATCH_MEDIA_TYPE}: a batch or a skip of a stream. Bodies may be gzipped.`
     ))
-    .setPayload(Schema.Union(
-      PlainBody,
-      Schema.Union(Batch, Skip).annotations(
-        HttpApiSchema.annotations({ encoding: { kind: "Json", contentType: BATCH_MEDIA_TYPE } })
-      )
-    ))
+    .setPayload(Schema.Union(PlainBody, inBatchType(Batch), inBatchType(Skip)))
     .addSuccess(Schema.Union(PlainAnswer, BatchAnswer))
     .addError(Problem, { status: 400 })
     .addError(Problem, { status: 401 })

@@ -24,7 +24,9 @@ export class FeedFrameError extends Data.TaggedError("FeedFrameError")<{
 
 const longestText = 100
 
-const Text = Schema.String.pipe(Schema.maxLength(longestText), Schema.filter(isWellFormed))
+const WellFormed = Schema.String.pipe(Schema.filter(isWellFormed))
+
+const Text = WellFormed.pipe(Schema.maxLength(longestText))
 
 // What may be missing may also be null or of a new shape: the frame is worth
 // more than its ornaments, so these are left out rather than refused.
@@ -50,14 +52,14 @@ const FeaturedGame = Schema.Struct({
   /** To be matched by `color`, not by position. */
   players: lenient(Schema.Array(FeedPlayer)),
   /** The position when the message was sent. */
-  fen: lenient(Schema.String)
+  fen: lenient(WellFormed)
 })
 
 /** The body of a `featured` message. */
 export type FeaturedGame = typeof FeaturedGame.Type
 
 const FeedMove = Schema.Struct({
-  fen: Schema.String,
+  fen: WellFormed,
   /** In UCI; castling is king to rook, a drop is `N@e7`, and a promotion may lack its letter. */
   lm: lenient(Text),
   /** Seconds left; absent in games without a clock. */

@@ -1,0 +1,215 @@
+import type { HttpClient } from "@effect/platform"
+import { Cause, Deferred, Duration, Effect, Fiber, Option, Redacted, Schedule, type Scope } from "effect"
+import type { LossLedger } from "../telemetry/LossLedger.js"
+import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
+import type { Endpoint } from "../wire/Endpoint.js"
+import { type DeliveryEvent, type DeliveryState, transition, transportOf } from "./DeliveryState.js"
+import { deliverOverHttp, HTTP_TIMEOUT } from "./HttpTransport.js"
+import type { Outbox, OutboxError } from "./Outbox.js"
+import { makePositions } from "./Positions.js"
+import { DeliveryFailure, type DeliveryRefused, type DeliveryStoppedError } from "./SenderErrors.js"
+import type { SocketConnector } from "./SocketConnector.js"
+import { deliverOverSocket, openSession } from "./SocketTransport.js"
+
+/** How long a socket must have been open for its schedule to begin anew. */
+export const HEALTHY_PERIOD = Duration.seconds(10)
+
+/** How long delivery rests when it stopped, before it looks whether somebody has cured the cause. */
+export const RECHECK_INTERVAL = Duration.seconds(60)
+
+/**
+ * Delays between attempts: 500 ms, each 1.5 times the one before, ± 20 %, at
+ * most 30 s. The jitter stands before the cap, so that the cap holds.
+ */
+export const retrySchedule = Schedule.exponential("500 millis", 1.5).pipe(
+  Schedule.jittered,
+  Schedule.union(Schedule.spaced("30 seconds"))
+)
+
+/** What delivery works with. */
+export interface DeliveryOptions {
+  readonly outbox: typeof Outbox.Service
+  readonly connector: typeof SocketConnector.Service
+  readonly client: HttpClient.HttpClient
+  readonly endpoint: Endpoint
+  readonly token: Redacted.Redacted | undefined
+  readonly status: PipelineStatus["sender"]
+  readonly ledger: LossLedger
+}
+
+/** Delivery of one outbox, running as long as its scope. */
+export interface Delivery {
+  /** Waits until all that the outbox holds now is acknowledged. */
+  readonly flush: Effect.Effect<void, OutboxError | DeliveryStoppedError>
+  /** Brings the counters of the status up to date with the outbox. */
+  readonly refresh: Effect.Effect<void>
+}
+
+type Failure = DeliveryFailure | DeliveryRefused | OutboxError
+
+/** Starts to deliver: see `DeliveryState` for when which transport is used. */
+export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { client, connector, endpoint, outbox, status, token } = options
+    const positions = makePositions(outbox, status, options.ledger)
+    const headers = token === undefined ? {} : { authorization: `Bearer ${Redacted.value(token)}` }
+    const socketOptions = { outbox, positions, connector, status, headers, url: endpoint.socketUrl }
+    const httpOptions = { outbox, positions, client, status, headers, url: endpoint.httpUrl }
+    const socketDelays = yield* Schedule.driver(retrySchedule)
+    const httpDelays = yield* Schedule.driver(retrySchedule)
+
+    let state: DeliveryState = { _tag: "Connecting", failures: 0 }
+    let welcomes = 0
+    status.endpoint = endpoint.socketUrl
+    status.transport = transportOf(state)
+
+    const announce = Effect.suspend(() => {
+      const annotated = Effect.annotateLogs({ endpoint: endpoint.socketUrl, pending: status.pending })
+      switch (status.transport) {
+        case "socket":
+          return annotated(Effect.logInfo("delivering over the WebSocket"))
+        case "http":
+          return annotated(Effect.logWarning(
+            `delivering over HTTP, because the WebSocket fails (${status.lastError ?? "unknown"}); it is tried again`
+          ))
+        case "waiting":
+          return annotated(Effect.logWarning(
+            `not delivering: ${status.lastError ?? "unknown"}; all is kept in the outbox and tried again`
+          ))
+        case "stopped":
+          return annotated(Effect.logError(
+            `delivery stopped: ${status.lastError ?? "unknown"}. All is kept in the outbox; looking again every ` +
+              Duration.format(RECHECK_INTERVAL)
+          ))
+        case "connecting":
+          return Effect.void
+      }
+    })
+
+    const on = (event: DeliveryEvent): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const before = state
+        state = transition(before, event)
+        if (event._tag === "Welcomed" && welcomes++ > 0) status.reconnects++
+        const changed = transportOf(state) !== status.transport ||
+          (state._tag === "Stopped" && before._tag === "Rechecking" && state.message !== before.message)
+        status.transport = transportOf(state)
+        const stop = state._tag === "Stopped" && before._tag !== "Stopped"
+          ? positions.stop(state.message)
+          : status.transport === "stopped"
+          ? Effect.void
+          : positions.resume
+        return Effect.zipRight(positions.refresh, Effect.zipRight(changed ? announce : Effect.void, stop))
+      })
+
+    const failureOf = (cause: Cause.Cause<Failure>): Failure =>
+      Option.getOrElse(Cause.failureOption(cause), () => new DeliveryFailure({ message: Cause.pretty(cause) }))
+
+    /** Notes what went wrong; gives how long the server asks to wait. */
+    const failed = (way: "SocketFailed" | "HttpFailed", cause: Cause.Cause<Failure>): Effect.Effect<number> =>
+      Effect.gen(function*() {
+        const error = failureOf(cause)
+        const repeated = status.lastError === error.message
+        status.lastError = error.message
+        if (!repeated) yield* Effect.logDebug(`an attempt to deliver failed: ${error.message}`)
+        if (error._tag === "DeliveryRefused") yield* on({ _tag: "Refused", message: error.message })
+        else yield* on({ _tag: way })
+        return error._tag === "DeliveryFailure" ? error.retryAfterMillis ?? 0 : 0
+      })
+
+    const pause = (delays: typeof socketDelays, atLeast: number): Effect.Effect<void> =>
+      Effect.all([Effect.ignore(delays.next(undefined)), Effect.sleep(Duration.millis(atLeast))], {
+        concurrency: "unbounded",
+        discard: true
+      })
+
+    /** One life of a socket: opens it and delivers until it is lost. Gives how long the server asks to wait. */
+    const socketLife = (onOpen: Effect.Effect<void>): Effect.Effect<number> =>
+      Effect.scoped(Effect.gen(function*() {
+        const session = yield* openSession(socketOptions)
+        yield* onOpen
+        yield* on({ _tag: "Welcomed" })
+        const healthy = Effect.sleep(HEALTHY_PERIOD).pipe(
+          Effect.zipRight(on({ _tag: "Healthy" })),
+          Effect.zipRight(socketDelays.reset)
+        )
+        yield* Effect.forkScoped(healthy)
+        return yield* deliverOverSocket(socketOptions, session)
+      })).pipe(
+        Effect.ensuring(outbox.releaseInFlight),
+        Effect.catchAllCause((cause) => failed("SocketFailed", cause))
+      )
+
+    /** Delivers over HTTP until it fails. Gives how long the server asks to wait. */
+    const httpLife = (onAnswer: Effect.Effect<void>): Effect.Effect<number> =>
+      deliverOverHttp(
+        httpOptions,
+        Effect.suspend(() => Effect.zipRight(on({ _tag: "HttpAnswered" }), onAnswer))
+      ).pipe(
+        Effect.ensuring(outbox.releaseInFlight),
+        Effect.catchAllCause((cause) => failed("HttpFailed", cause))
+      )
+
+    /** HTTP delivers while a probe tries the socket; ends when the socket was open and is lost, or all is stopped. */
+    const fallBack = Effect.scoped(Effect.gen(function*() {
+      const over = yield* Deferred.make<void>()
+      let opened = false
+      const http = yield* Effect.forkScoped(Effect.gen(function*() {
+        while (true) {
+          const asked = yield* httpLife(httpDelays.reset)
+          if (state._tag === "Stopped") return yield* Deferred.succeed(over, undefined)
+          yield* pause(httpDelays, asked)
+        }
+      }))
+      const takeBack = Effect.zipRight(
+        Fiber.interrupt(http),
+        Effect.sync(() => {
+          opened = true
+        })
+      )
+      const probe = Effect.gen(function*() {
+        let asked = 0
+        while (!opened && state._tag !== "Stopped") {
+          yield* pause(socketDelays, asked)
+          asked = yield* socketLife(takeBack)
+        }
+      })
+      yield* Effect.raceFirst(probe, Deferred.await(over))
+    }))
+
+    /** Stopped: tries both ways once. */
+    const recheck = Effect.gen(function*() {
+      yield* socketLife(Effect.void)
+      if (state._tag !== "Rechecking") return
+      const answered = yield* Deferred.make<void>()
+      yield* httpLife(Effect.asVoid(Deferred.succeed(answered, undefined))).pipe(
+        Effect.raceFirst(Deferred.await(answered)),
+        // Nothing may be there to send.
+        Effect.timeoutOption(Duration.sum(HTTP_TIMEOUT, HTTP_TIMEOUT))
+      )
+      yield* on({ _tag: "HttpFailed" })
+    })
+
+    let asked = 0
+    const step = Effect.suspend((): Effect.Effect<void> => {
+      switch (state._tag) {
+        case "Connecting":
+        case "Socket":
+          return Effect.map(socketLife(Effect.void), (millis) => {
+            asked = millis
+          })
+        case "Waiting":
+          return Effect.zipRight(pause(socketDelays, asked), on({ _tag: "RetryDue" }))
+        case "Http":
+        case "HttpWaiting":
+          return fallBack
+        case "Stopped":
+          return Effect.zipRight(Effect.sleep(RECHECK_INTERVAL), on({ _tag: "RecheckDue" }))
+        case "Rechecking":
+          return recheck
+      }
+    })
+    yield* Effect.forkScoped(Effect.forever(step))
+
+    return { flush: positions.awaitAll, refresh: positions.refresh }
+  })

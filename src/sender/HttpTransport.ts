@@ -1,0 +1,171 @@
+import { Headers, HttpBody, type HttpClient, HttpClientRequest } from "@effect/platform"
+import { Duration, Effect, Either, Schema } from "effect"
+import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
+import { BATCH_MEDIA_TYPE, Offset, Rejected, StreamId } from "../wire/Frames.js"
+import { encodeOutgoing } from "./EntryFrame.js"
+import type { Outbox, OutboxError } from "./Outbox.js"
+import type { Outgoing, Positions } from "./Positions.js"
+import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
+import { retryAfterMillis } from "./SocketConnector.js"
+
+/** Time for one request, its answer's body included. */
+export const HTTP_TIMEOUT = Duration.seconds(15)
+
+/** What a server of ours answered to a batch or a skip. */
+export type HttpAnswer =
+  | {
+    readonly _tag: "Taken"
+    readonly stream: string
+    readonly next: number
+    readonly rejected: ReadonlyArray<readonly [offset: number, reason: string]>
+  }
+  | { readonly _tag: "Gap"; readonly next: number }
+
+const Taken = Schema.parseJson(Schema.Struct({
+  stream: StreamId,
+  next: Offset,
+  rejected: Schema.optionalWith(Schema.Array(Rejected), { default: () => [] })
+}))
+const decodeTaken = Schema.decodeUnknownEither(Taken)
+
+const decodeGap = Schema.decodeUnknownEither(Schema.parseJson(Schema.Struct({ next: Offset })))
+
+const decodeProblem = Schema.decodeUnknownEither(Schema.parseJson(Schema.Struct({ message: Schema.String })))
+
+const said = (body: string): string => {
+  const problem = decodeProblem(body)
+  return Either.isRight(problem) ? `: ${problem.right.message.slice(0, 300)}` : ""
+}
+
+const foreign = "the endpoint does not answer like a metrics-collector server; check the URL, and what stands before it"
+
+/**
+ * Reads the answer to a POST of `stream`. What a later attempt may cure is a
+ * `DeliveryFailure`; 401, 403, 413, redirects, and 400, 409 or 200 that are not
+ * of our protocol are a `DeliveryRefused`. No status loses a metric.
+ */
+export const readAnswer = (
+  stream: string,
+  status: number,
+  body: string,
+  retryAfter?: string
+): Either.Either<HttpAnswer, DeliveryFailure | DeliveryRefused> => {
+  const refused = (message: string) => Either.left(new DeliveryRefused({ message }))
+  const later = (message: string) =>
+    Either.left(new DeliveryFailure({ message, retryAfterMillis: retryAfterMillis(retryAfter) }))
+  if (status >= 300 && status < 400) {
+    return refused(`the server redirects (HTTP ${status}); give the URL that it redirects to as the endpoint`)
+  }
+  switch (status) {
+    case 200: {
+      const taken = decodeTaken(body)
+      return Either.isRight(taken) && taken.right.stream === stream
+        ? Either.right({ _tag: "Taken", ...taken.right })
+        : refused(`HTTP 200 without an acknowledgement of ours: ${foreign}`)
+    }
+    case 409: {
+      const gap = decodeGap(body)
+      return Either.isRight(gap)
+        ? Either.right({ _tag: "Gap", next: gap.right.next })
+        : refused(`HTTP 409 without an offset${said(body)}: ${foreign}`)
+    }
+    case 400:
+    case 422:
+      return refused(`the server cannot read what we send (HTTP ${status})${said(body)}; ${foreign}`)
+    case 401:
+    case 403:
+      return refused(
+        `the server does not let this sender in (HTTP ${status})${said(body)}; check its token (--token)`
+      )
+    case 413:
+      return refused(
+        `a batch is more than the server takes (HTTP 413)${said(body)}; raise the limit of the server or of the ` +
+          "proxy before it"
+      )
+    default:
+      return later(`the server answered with HTTP ${status}${said(body)}`)
+  }
+}
+
+/** What HTTP needs of its sender. */
+export interface HttpTransportOptions {
+  readonly outbox: typeof Outbox.Service
+  readonly positions: Positions
+  readonly client: HttpClient.HttpClient
+  readonly status: PipelineStatus["sender"]
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+type Failure = DeliveryFailure | DeliveryRefused | OutboxError
+
+const post = (
+  { client, headers, outbox, positions, url }: HttpTransportOptions,
+  outgoing: Outgoing
+): Effect.Effect<HttpAnswer, Failure> =>
+  Effect.gen(function*() {
+    const origin = { sender: outbox.sender, acked: positions.acked(outgoing.stream) }
+    const body = yield* encodeOutgoing(outbox, outgoing, () => true, origin)
+    const request = HttpClientRequest.post(url, {
+      headers,
+      body: HttpBody.text(body, BATCH_MEDIA_TYPE)
+    })
+    // The body is read whatever the status: a connection is used again only when it was.
+    const exchange = Effect.gen(function*() {
+      const response = yield* client.execute(request)
+      return { response, text: yield* response.text }
+    })
+    const { response, text } = yield* exchange.pipe(
+      Effect.mapError((error) => new DeliveryFailure({ message: `HTTP: ${error.message}` })),
+      Effect.timeoutFail({
+        duration: HTTP_TIMEOUT,
+        onTimeout: () =>
+          new DeliveryFailure({ message: `HTTP: no answer within ${Duration.format(HTTP_TIMEOUT)}` })
+      })
+    )
+    const retryAfter = Headers.get(response.headers, "retry-after")
+    return yield* readAnswer(
+      outgoing.stream,
+      response.status,
+      text,
+      retryAfter._tag === "Some" ? retryAfter.value : undefined
+    )
+  })
+
+// Gaps in a row after which the two sides do not understand each other.
+const maxGaps = 3
+
+/**
+ * Sends what the outbox holds, one request after the other, and waits for more
+ * when all is acknowledged. `onAnswer` runs after each answer of a server of ours.
+ */
+export const deliverOverHttp = (
+  options: HttpTransportOptions,
+  onAnswer: Effect.Effect<void>
+): Effect.Effect<never, Failure> =>
+  Effect.gen(function*() {
+    const { outbox, positions, status } = options
+    let gaps = 0
+    yield* positions.open
+    while (true) {
+      const outgoing = yield* positions.next
+      if (outgoing === undefined) {
+        yield* outbox.awaitAppend
+        continue
+      }
+      const answer = yield* post(options, outgoing)
+      status.batchesSent++
+      if (answer._tag === "Taken") {
+        yield* positions.acknowledge(answer.stream, answer.next, answer.rejected)
+        if (answer.next < outgoing.end) yield* positions.rewind
+        gaps = answer.next < outgoing.end ? gaps + 1 : 0
+      } else {
+        yield* positions.place(outgoing.stream, answer.next)
+        gaps++
+      }
+      if (gaps > maxGaps) {
+        return yield* new DeliveryFailure({ message: `the server keeps asking for offset ${answer.next} again` })
+      }
+      yield* onAnswer
+    }
+  })

@@ -1,0 +1,290 @@
+import { Clock, Duration, Effect, Either, Fiber, type Scope } from "effect"
+import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
+import {
+  CLOSE_SUPERSEDED,
+  decodeServerFrame,
+  encodeFrame,
+  type ErrorFrame,
+  PROTOCOL_VERSION,
+  type ServerFrame,
+  SUBPROTOCOL,
+  type Welcome
+} from "../wire/Frames.js"
+import { encodeOutgoing } from "./EntryFrame.js"
+import type { Outbox, OutboxError, OutboxStream } from "./Outbox.js"
+import type { Outgoing, Positions } from "./Positions.js"
+import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
+import type { SocketConnection, SocketConnector, SocketError } from "./SocketConnector.js"
+
+/** Time for the handshake, and for the answer to `hello`. */
+export const SOCKET_TIMEOUT = Duration.seconds(5)
+
+/** How often a connection is asked whether it lives; silence for as long ends it. */
+export const WATCH_INTERVAL = Duration.seconds(30)
+
+// Gaps in a row after which the two sides do not understand each other.
+const maxGaps = 3
+
+/** What a socket needs of its sender. */
+export interface SocketTransportOptions {
+  readonly outbox: typeof Outbox.Service
+  readonly positions: Positions
+  readonly connector: typeof SocketConnector.Service
+  readonly status: PipelineStatus["sender"]
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** A connection on which the server has welcomed us. */
+export interface SocketSession {
+  readonly connection: SocketConnection
+  readonly welcome: Welcome
+  /** What we said we hold. */
+  readonly offered: ReadonlyArray<OutboxStream>
+}
+
+type Failure = DeliveryFailure | DeliveryRefused | OutboxError
+
+const permanentCodes = new Set(["protocol", "stream-owned", "too-large"])
+
+const ofErrorFrame = ({ code, message }: ErrorFrame): DeliveryFailure | DeliveryRefused =>
+  permanentCodes.has(code)
+    ? new DeliveryRefused({ message: `the server refuses what we send (${code}): ${message}` })
+    : new DeliveryFailure({ message: `the server answered with an error (${code}): ${message}` })
+
+const isProblem = (body: string | undefined): boolean => {
+  const parsed = Either.try((): unknown => JSON.parse(body ?? ""))
+  return Either.isRight(parsed) && typeof parsed.right === "object" && parsed.right !== null &&
+    "code" in parsed.right && "message" in parsed.right
+}
+
+// A proxy may refuse only sockets, and then HTTP still goes through; when the
+// refusal is one of a server of ours, HTTP would be refused as well.
+const ofSocketError = (error: SocketError): DeliveryFailure | DeliveryRefused => {
+  if ((error.status === 401 || error.status === 403) && isProblem(error.body)) {
+    return new DeliveryRefused({ message: `${error.message}: check the token of this sender (--token)` })
+  }
+  return new DeliveryFailure({
+    message: error.code === CLOSE_SUPERSEDED
+      ? "another sender has taken over our stream; is a copy of this outbox in use elsewhere?"
+      : error.message,
+    retryAfterMillis: error.retryAfterMillis
+  })
+}
+
+const notOurs = (problem: string): DeliveryFailure =>
+  new DeliveryFailure({ message: `the server sent what is no frame of the protocol: ${problem}` })
+
+const receiveFrame = (connection: SocketConnection): Effect.Effect<ServerFrame, DeliveryFailure | DeliveryRefused> =>
+  Effect.flatMap(Effect.mapError(connection.receive, ofSocketError), (text) => {
+    const frame = decodeServerFrame(text)
+    return Either.isLeft(frame) ? Effect.fail(notOurs(frame.left)) : Effect.succeed(frame.right)
+  })
+
+const within = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  what: string
+): Effect.Effect<A, E | DeliveryFailure, R> =>
+  Effect.timeoutFail(effect, {
+    duration: SOCKET_TIMEOUT,
+    onTimeout: () => new DeliveryFailure({ message: `${what} within ${Duration.format(SOCKET_TIMEOUT)}` })
+  })
+
+/** Opens a socket and says hello; it lives as long as the scope. */
+export const openSession = (options: SocketTransportOptions): Effect.Effect<SocketSession, Failure, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { connector, headers, outbox, url } = options
+    const connection = yield* within(
+      Effect.mapError(connector.connect({ url, protocol: SUBPROTOCOL, headers }), ofSocketError),
+      "the socket did not open"
+    )
+    const offered = yield* outbox.streams
+    const hello = encodeFrame({
+      type: "hello",
+      protocol: PROTOCOL_VERSION,
+      sender: outbox.sender,
+      streams: offered.map(({ acked, next, stream }) => ({ stream, acked, next })),
+      time: yield* Clock.currentTimeMillis,
+      capabilities: []
+    })
+    const welcomed = Effect.gen(function*() {
+      yield* Effect.mapError(connection.send(hello), ofSocketError)
+      const frame = yield* receiveFrame(connection)
+      if (frame.type === "error") return yield* ofErrorFrame(frame)
+      if (frame.type === "busy") {
+        return yield* new DeliveryFailure({
+          message: "the server is busy",
+          retryAfterMillis: frame.retryAfterMillis
+        })
+      }
+      if (frame.type !== "welcome") return yield* notOurs(`${frame.type} in place of welcome`)
+      if (frame.protocol !== PROTOCOL_VERSION) {
+        return yield* new DeliveryRefused({
+          message: `the server speaks protocol ${frame.protocol}, this sender ${PROTOCOL_VERSION}; ` +
+            "use the same version of metrics-collector on both sides"
+        })
+      }
+      return frame
+    })
+    const welcome = yield* within(welcomed, "the server did not answer hello")
+    return { connection, welcome, offered }
+  })
+
+interface UnderWay extends Outgoing {
+  /** Sent before the last rewind: whatever its answer, it is sent again. */
+  stale: boolean
+}
+
+/**
+ * Delivers over a session until it is lost: sends while fewer frames than the
+ * window wait for their answer, and takes the answers.
+ */
+export const deliverOverSocket = (
+  options: SocketTransportOptions,
+  { connection, offered, welcome }: SocketSession
+): Effect.Effect<never, Failure> =>
+  Effect.gen(function*() {
+    const { outbox, positions, status } = options
+    const kick = Effect.unsafeMakeLatch(false)
+    const defined = new Map<number, string>()
+    let underWay: Array<UnderWay> = []
+    let epoch = 0
+    let answers = 0
+    let gaps = 0
+    let busy = false
+
+    yield* positions.open
+    for (const { acked, stream } of offered) {
+      const own = welcome.streams.find((one) => one.stream === stream)
+      if (own === undefined) return yield* notOurs(`a welcome without the stream ${stream}`)
+      yield* positions.place(stream, own.next, acked)
+    }
+
+    const rewindAll = (of: (one: UnderWay) => boolean) => {
+      epoch++
+      for (const one of underWay) if (of(one)) one.stale = true
+    }
+
+    const removeFirst = (of: (one: UnderWay) => boolean): UnderWay | undefined => {
+      const at = underWay.findIndex(of)
+      return at < 0 ? undefined : underWay.splice(at, 1)[0]
+    }
+
+    const waitBusy = (millis: number) =>
+      Effect.sleep(Duration.millis(millis)).pipe(
+        Effect.zipRight(Effect.sync(() => {
+          busy = false
+          kick.unsafeOpen()
+        }))
+      )
+    let busyFiber: Fiber.RuntimeFiber<void> | undefined
+
+    const take = (frame: ServerFrame): Effect.Effect<void, Failure, Scope.Scope> =>
+      Effect.gen(function*() {
+        answers++
+        switch (frame.type) {
+          case "ack": {
+            const { next, rejected, stream } = frame
+            yield* positions.acknowledge(stream, next, rejected)
+            underWay = underWay.filter((one) => one.stream !== stream || one.end > next)
+            gaps = 0
+            break
+          }
+          case "gap": {
+            const { next, stream } = frame
+            const answered = removeFirst((one) => one.stream === stream)
+            if (answered?.stale === true) break
+            if (++gaps > maxGaps) {
+              return yield* new DeliveryFailure({ message: `the server keeps asking for offset ${next} again` })
+            }
+            rewindAll((one) => one.stream === stream)
+            yield* positions.place(stream, next)
+            break
+          }
+          case "busy": {
+            const answered = removeFirst(() => true)
+            if (answered?.stale !== true) {
+              rewindAll(() => true)
+              yield* positions.rewind
+            }
+            if (!busy) status.lastError = "the server is busy"
+            busy = true
+            if (busyFiber !== undefined) yield* Fiber.interrupt(busyFiber)
+            busyFiber = yield* Effect.forkScoped(waitBusy(frame.retryAfterMillis))
+            break
+          }
+          case "error":
+            // What was refused without an answer of its own would be waited for in vain.
+            return yield* ofErrorFrame(frame)
+          case "welcome":
+            break
+        }
+        kick.unsafeOpen()
+      })
+
+    const send = (outgoing: Outgoing): Effect.Effect<void, Failure> =>
+      Effect.gen(function*() {
+        const { entry, stream } = outgoing
+        const before = epoch
+        const frame = yield* encodeOutgoing(outbox, outgoing, (id) => defined.get(id) !== stream)
+        if (frame.length > welcome.maxBatchBytes && Buffer.byteLength(frame) > welcome.maxBatchBytes) {
+          return yield* new DeliveryRefused({
+            message: `a batch of ${frame.length} characters is more than the server takes (${welcome.maxBatchBytes} ` +
+              "bytes); raise the limit of the server"
+          })
+        }
+        // An answer sent the cursor back while the frame was made.
+        if (epoch !== before) return
+        if (entry._tag === "Batch") for (const id of entry.batch.ids) defined.set(id, stream)
+        underWay.push({ ...outgoing, stale: false })
+        yield* Effect.mapError(connection.send(frame), ofSocketError)
+        status.batchesSent++
+      })
+
+    const pump = Effect.gen(function*() {
+      while (true) {
+        kick.unsafeClose()
+        let waiting = 0
+        for (const one of underWay) if (!one.stale) waiting++
+        const outgoing = busy || waiting >= welcome.window ? undefined : yield* positions.next
+        if (outgoing === undefined) yield* kick.await
+        else yield* send(outgoing)
+      }
+    })
+
+    const watch = Effect.gen(function*() {
+      while (true) {
+        const heardBefore = yield* connection.heard
+        const answersBefore = answers
+        const oldest = underWay[0]
+        yield* Effect.timeoutOption(Effect.mapError(connection.ping, ofSocketError), WATCH_INTERVAL)
+        yield* Effect.sleep(WATCH_INTERVAL)
+        if (yield* connection.paused) continue
+        if ((yield* connection.heard) === heardBefore) {
+          return yield* new DeliveryFailure({
+            message: `no sign of life from the server for ${Duration.format(WATCH_INTERVAL)}`
+          })
+        }
+        if (!busy && oldest !== undefined && underWay[0] === oldest && answers === answersBefore) {
+          return yield* new DeliveryFailure({
+            message: `the server did not answer a batch within ${Duration.format(WATCH_INTERVAL)}`
+          })
+        }
+      }
+    })
+
+    // What a welcome confirms is acknowledged by the acks that follow it, which
+    // repeat what was rejected; a server that sends none is taken at its word.
+    const settleWelcome = Effect.gen(function*() {
+      yield* Effect.sleep("1 second")
+      for (const { next, stream } of welcome.streams) {
+        if (next > positions.acked(stream)) yield* positions.acknowledge(stream, next, [])
+      }
+    })
+
+    const receive = Effect.forever(Effect.flatMap(receiveFrame(connection), take))
+    const notice = Effect.forever(Effect.zipRight(outbox.awaitAppend, kick.open))
+    return yield* Effect.scoped(
+      Effect.all([pump, receive, notice, watch, settleWelcome], { concurrency: "unbounded", discard: true })
+    ).pipe(Effect.zipRight(Effect.never))
+  })

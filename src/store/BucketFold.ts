@@ -1,0 +1,159 @@
+import type { JsonObject } from "../domain/Json.js"
+import { makeSeries, type Series } from "../domain/Series.js"
+import { type Cursor, writeCursor } from "./Cursor.js"
+import type { Aggregate, Buckets, QueryAnswer, SeriesPoints } from "./MetricStore.js"
+
+interface Bucket {
+  count: number
+  sum: number
+  min: number
+  max: number
+  lastTime: number
+  last: number
+}
+
+interface Group {
+  readonly series: Series
+  readonly buckets: Map<number, Bucket>
+}
+
+const valueOf = (bucket: Bucket, aggregate: Aggregate): number => {
+  switch (aggregate) {
+    case "avg":
+      return bucket.sum / bucket.count
+    case "min":
+      return bucket.min
+    case "max":
+      return bucket.max
+    case "sum":
+      return bucket.sum
+    case "count":
+      return bucket.count
+    case "last":
+      return bucket.last
+  }
+}
+
+/**
+ * Buckets aligned to the epoch, of each series or of groups of series that
+ * have equal `by` tags (and origin and metric type). A bucket without points
+ * is left out. The answer holds the oldest `limit` buckets, groups of one
+ * instant in the order of their keys.
+ */
+export class BucketFold {
+  private readonly groups = new Map<string, Group>()
+  private readonly groupOf = new Map<number, Group | undefined>()
+  private total = 0
+  private bound = Infinity
+  private more = false
+
+  constructor(
+    private readonly limit: number,
+    private readonly buckets: Buckets,
+    private readonly find: (id: number) => Series | undefined,
+    private readonly cursor: Cursor | undefined
+  ) {}
+
+  private group(id: number): Group | undefined {
+    if (this.groupOf.has(id)) return this.groupOf.get(id)
+    const series = this.find(id)
+    let group: Group | undefined
+    if (series !== undefined) {
+      const { by } = this.buckets
+      const grouped = by === undefined ? series : makeSeries(
+        series.origin,
+        series.metricType,
+        Object.fromEntries(Object.entries(series.tags).filter(([key]) => by.includes(key)))
+      )
+      group = this.groups.get(grouped.key)
+      if (group === undefined) this.groups.set(grouped.key, group = { series: grouped, buckets: new Map() })
+    }
+    this.groupOf.set(id, group)
+    return group
+  }
+
+  add(id: number, time: number, value: number, _fields: JsonObject | undefined): void {
+    const group = this.group(id)
+    if (group === undefined) return
+    const start = Math.floor(time / this.buckets.step) * this.buckets.step
+    if (start > this.bound) {
+      this.more = true
+      return
+    }
+    const bucket = group.buckets.get(start)
+    if (bucket === undefined) {
+      group.buckets.set(start, { count: 1, sum: value, min: value, max: value, lastTime: time, last: value })
+      // A cursor hides buckets that were given already, so there may be more than the limit.
+      if (++this.total >= (this.limit + (this.cursor?.taken ?? 0)) * 2 + 1_000) this.cut()
+      return
+    }
+    bucket.count++
+    bucket.sum += value
+    if (value < bucket.min) bucket.min = value
+    if (value > bucket.max) bucket.max = value
+    if (time >= bucket.lastTime) {
+      bucket.lastTime = time
+      bucket.last = value
+    }
+  }
+
+  /** Forgets buckets that the limit cuts off; a bucket of the last instant that fits stays with all its groups. */
+  private cut(): void {
+    const keep = this.limit + (this.cursor?.taken ?? 0)
+    const starts: Array<number> = []
+    for (const { buckets } of this.groups.values()) {
+      for (const start of buckets.keys()) starts.push(start)
+    }
+    if (starts.length <= keep) return
+    starts.sort((a, b) => a - b)
+    const bound = starts[keep - 1]
+    this.bound = bound
+    this.total = 0
+    for (const { buckets } of this.groups.values()) {
+      for (const start of buckets.keys()) {
+        if (start > bound) {
+          buckets.delete(start)
+          this.more = true
+        }
+      }
+      this.total += buckets.size
+    }
+  }
+
+  answer(): QueryAnswer {
+    const keys = Array.from(this.groups.keys()).sort()
+    const all: Array<{ readonly key: string; readonly start: number; readonly bucket: Bucket }> = []
+    for (const key of keys) {
+      for (const [start, bucket] of this.groups.get(key)?.buckets ?? []) all.push({ key, start, bucket })
+    }
+    all.sort((a, b) => a.start - b.start)
+    const given = this.cursor === undefined ? 0 : this.cursor.taken
+    const chosen = all.slice(given, given + this.limit)
+    const truncated = this.more || all.length > given + this.limit
+    const columns = new Map<string, { readonly time: Array<number>; readonly value: Array<number> }>()
+    for (const { bucket, key, start } of chosen) {
+      let own = columns.get(key)
+      if (own === undefined) columns.set(key, own = { time: [], value: [] })
+      own.time.push(start)
+      own.value.push(valueOf(bucket, this.buckets.aggregate))
+    }
+    const series: Array<SeriesPoints> = []
+    for (const key of keys) {
+      const own = columns.get(key)
+      const group = this.groups.get(key)
+      if (own === undefined || group === undefined) continue
+      const { metricType, origin, tags } = group.series
+      series.push({ origin, metricType, tags, ...own, fields: own.time.map(() => undefined) })
+    }
+    const last = chosen[chosen.length - 1]
+    return truncated && last !== undefined
+      ? { series, truncated, cursor: writeCursor(this.after(last.start, chosen.length + given, all)) }
+      : { series, truncated: false }
+  }
+
+  private after(start: number, end: number, all: ReadonlyArray<{ readonly start: number }>): Cursor {
+    let taken = 0
+    for (let i = end - 1; i >= 0 && all[i].start === start; i--) taken++
+    return { time: start, taken }
+  }
+}

@@ -1,0 +1,37 @@
+import type { JsonObject } from "../domain/Json.js"
+
+/** Points as the store keeps them: series by their id in the store's dictionary. */
+export interface Columns {
+  readonly series: ReadonlyArray<number>
+  /** Ms since the epoch. */
+  readonly time: ReadonlyArray<number>
+  readonly value: ReadonlyArray<number>
+  readonly fields: ReadonlyArray<JsonObject | undefined>
+}
+
+/** First and last timestamp of points, ms since the epoch; of no points `[Infinity, -Infinity]`. */
+export const timeSpan = (time: ReadonlyArray<number>): readonly [from: number, to: number] => {
+  let from = Infinity
+  let to = -Infinity
+  for (const t of time) {
+    if (t < from) from = t
+    if (t > to) to = t
+  }
+  return [from, to]
+}
+
+/** The points that are not older than `before`, in their order. */
+export const dropBefore = (columns: Columns, before: number): Columns => {
+  const series: Array<number> = []
+  const time: Array<number> = []
+  const value: Array<number> = []
+  const fields: Array<JsonObject | undefined> = []
+  for (let i = 0; i < columns.time.length; i++) {
+    if (columns.time[i] < before) continue
+    series.push(columns.series[i])
+    time.push(columns.time[i])
+    value.push(columns.value[i])
+    fields.push(columns.fields[i])
+  }
+  return { series, time, value, fields }
+}

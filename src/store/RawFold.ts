@@ -1,0 +1,89 @@
+import type { JsonObject } from "../domain/Json.js"
+import type { Series } from "../domain/Series.js"
+import { type Cursor, writeCursor } from "./Cursor.js"
+import type { QueryAnswer, SeriesPoints } from "./MetricStore.js"
+
+interface Found {
+  readonly id: number
+  readonly time: number
+  readonly value: number
+  readonly fields: JsonObject | undefined
+}
+
+/**
+ * The oldest `limit` points of all series of a query together. Points of equal
+ * time stay in the order of their arrival, which makes a cursor of time and
+ * count exact even while new points come in.
+ */
+export class RawFold {
+  private found: Array<Found> = []
+  /** Points at or after this instant would be cut anyway. */
+  private bound = Infinity
+  private more = false
+  private toSkip: number
+
+  constructor(
+    private readonly limit: number,
+    private readonly find: (id: number) => Series | undefined,
+    private readonly cursor: Cursor | undefined
+  ) {
+    this.toSkip = cursor?.taken ?? 0
+  }
+
+  add(id: number, time: number, value: number, fields: JsonObject | undefined): void {
+    if (this.find(id) === undefined) return
+    if (this.toSkip > 0 && time === this.cursor?.time) {
+      this.toSkip--
+      return
+    }
+    if (time >= this.bound) {
+      this.more = true
+      return
+    }
+    this.found.push({ id, time, value, fields })
+    if (this.found.length >= this.limit * 2 + 1_000) this.cut()
+  }
+
+  private cut(): void {
+    // The sort is stable: arrival decides between equal times.
+    this.found.sort((a, b) => a.time - b.time)
+    if (this.found.length <= this.limit) return
+    this.found.length = this.limit
+    this.more = true
+    this.bound = this.found[this.limit - 1].time
+  }
+
+  answer(): QueryAnswer {
+    this.cut()
+    const bySeries = new Map<
+      number,
+      { readonly time: Array<number>; readonly value: Array<number>; readonly fields: Array<JsonObject | undefined> }
+    >()
+    for (const { fields, id, time, value } of this.found) {
+      let own = bySeries.get(id)
+      if (own === undefined) bySeries.set(id, own = { time: [], value: [], fields: [] })
+      own.time.push(time)
+      own.value.push(value)
+      own.fields.push(fields)
+    }
+    const series: Array<SeriesPoints & { readonly key: string }> = []
+    for (const [id, columns] of bySeries) {
+      const own = this.find(id)
+      if (own === undefined) continue
+      series.push({ origin: own.origin, metricType: own.metricType, tags: own.tags, key: own.key, ...columns })
+    }
+    series.sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+    return {
+      series: series.map(({ key: _, ...rest }) => rest),
+      truncated: this.more,
+      ...(this.more ? { cursor: this.next() } : {})
+    }
+  }
+
+  private next(): string {
+    const time = this.found[this.found.length - 1].time
+    let taken = time === this.cursor?.time ? this.cursor.taken : 0
+    for (let i = this.found.length - 1; i >= 0 && this.found[i].time === time; i--) taken++
+    return writeCursor({ time, taken })
+  }
+}

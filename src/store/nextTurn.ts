@@ -1,0 +1,10 @@
+import { Effect } from "effect"
+
+/**
+ * Lets sockets and timers have their turn. `Effect.yieldNow` yields to other
+ * fibers only: it goes on in the same turn of the event loop.
+ */
+export const nextTurn: Effect.Effect<void> = Effect.async<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})

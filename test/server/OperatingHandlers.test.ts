@@ -1,0 +1,70 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { PipelineSnapshot } from "../../src/telemetry/PipelineStatus.js"
+import { batch, connect, memoryStore, post, postBatch, request, startServer } from "./TestServer.js"
+
+describe("the state of the server", () => {
+  it.scopedLive("shows what came, who is connected, and the collector beside it", () =>
+    Effect.gen(function*() {
+      const pipeline: PipelineSnapshot = {
+        generators: [],
+        queue: { size: 1, capacity: 2, highWater: 1 },
+        sender: {
+          endpoint: undefined,
+          transport: "socket",
+          accepted: 5,
+          acknowledged: 5,
+          rejected: 0,
+          dropped: 0,
+          pending: 0,
+          pendingBytes: 0,
+          batchesSent: 1,
+          reconnects: 0,
+          lastAcknowledgedAt: undefined,
+          lastError: undefined
+        }
+      }
+      const server = yield* startServer({ version: "1.2.3", pipeline: Effect.succeed(pipeline) })
+      yield* connect(server)
+      yield* postBatch(server, { ...batch("s1", 0, [1, null, 3]), sender: "tester", acked: 0 })
+      yield* postBatch(server, { ...batch("s1", 0, [1, null, 3]), sender: "tester", acked: 0 })
+      yield* post(server, [{ origin: "a", metric_type: "n", value: 1 }, 5])
+      expect((yield* request(server, "/api/status")).json).toMatchObject({
+        version: "1.2.3",
+        startedAt: expect.any(Number),
+        uptimeSeconds: expect.any(Number),
+        store: { id: expect.stringMatching(/./), series: 2, points: 3 },
+        streams: [{ stream: "s1", sender: "tester", next: 3 }],
+        connections: { batch: 0, plain: 1, live: 0 },
+        received: { plainRequests: 1, points: 3, rejected: 2, queries: 0 },
+        inFlightBytes: 0,
+        pipeline: { queue: { size: 1 }, sender: { accepted: 5 } }
+      })
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.scopedLive("is text for Prometheus under /metrics", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer({ version: "1.\"2" })
+      yield* post(server, { origin: "a", metric_type: "m", value: 1 })
+      yield* request(server, "/api/query?metric_type=m")
+      const { headers, text } = yield* request(server, "/metrics")
+      expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8")
+      expect(text).toContain("metrics_collector_points_stored_total 1\n")
+      expect(text).toContain("metrics_collector_queries_total 1\n")
+      expect(text).toContain("metrics_collector_connections{mode=\"batch\"} 0\n")
+      expect(text).toContain("metrics_collector_build_info{version=\"1.\\\"2\"} 1\n")
+      for (const line of text.trimEnd().split("\n")) {
+        expect(line).toMatch(
+          /^(?:# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+(?:\{[a-z]+="(?:[^"\\]|\\.)*"\})? -?\d+(?:\.\d+)?)$/
+        )
+      }
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.scopedLive("is healthy and ready", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      expect(yield* request(server, "/healthz")).toMatchObject({ status: 200, json: { status: "ok" } })
+      expect(yield* request(server, "/readyz")).toMatchObject({ status: 200, json: { status: "ready" } })
+      expect(yield* request(server, "/healthz", { method: "HEAD" })).toMatchObject({ status: 200, text: "" })
+    }).pipe(Effect.provide(memoryStore)))
+})

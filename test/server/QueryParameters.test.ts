@@ -1,0 +1,68 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Either } from "effect"
+import { parseFilter, parseLimit, parseQuery } from "../../src/server/QueryParameters.js"
+
+const query = (text: string) => Either.getOrThrow(parseQuery(new URLSearchParams(text)))
+const refusal = (text: string) => Either.getOrThrow(Either.flip(parseQuery(new URLSearchParams(text))))
+
+describe("QueryParameters", () => {
+  it("reads a query", () => {
+    expect(query(
+      "metric_type=cpu&origin=system&from=2026-01-01T00:00:00Z&to=1767229200000&step=1m&aggregate=max&by=host,core&by=x" +
+        "&tag.host=web-1&tag.a.b=c&limit=10&cursor=z"
+    )).toEqual({
+      query: {
+        metricType: "cpu",
+        origin: "system",
+        tags: { host: "web-1", "a.b": "c" },
+        from: Date.UTC(2026, 0, 1),
+        to: 1767229200000,
+        limit: 10,
+        cursor: "z",
+        buckets: { step: 60_000, aggregate: "max", by: ["host", "core", "x"] }
+      },
+      fields: false
+    })
+  })
+
+  it("fills in what is absent", () => {
+    const { fields, query: asked } = query("metric_type=cpu")
+    expect(fields).toBe(false)
+    expect(asked).toMatchObject({ limit: 100_000, buckets: undefined, tags: undefined, origin: undefined })
+    expect(asked.from).toBeLessThan(-6e13)
+    expect(asked.to).toBeGreaterThan(2.5e14)
+    expect(query("metric_type=cpu&step=90").query.buckets).toEqual({ step: 90, aggregate: "avg", by: undefined })
+    expect(query("metric_type=cpu&step=1h&by=").query.buckets?.by).toEqual([])
+    expect(query("metric_type=cpu&fields=true").fields).toBe(true)
+  })
+
+  it("reads an offset whose + was not escaped", () => {
+    expect(query("metric_type=m&from=2026-01-01T02:00:00+02:00").query.from).toBe(Date.UTC(2026, 0, 1))
+  })
+
+  it.each([
+    ["metric_type=", "metric_type"],
+    ["metric_type=m&agregate=avg&step=1m", "agregate"],
+    ["metric_type=m&step=0", "step"],
+    ["metric_type=m&step=-1m", "step"],
+    ["metric_type=m&step=1y", "step"],
+    ["metric_type=m&step=1m&aggregate=median", "aggregate"],
+    ["metric_type=m&aggregate=avg", "needs step"],
+    ["metric_type=m&by=host", "needs step"],
+    ["metric_type=m&fields=yes", "fields"],
+    ["metric_type=m&fields=true&step=1m", "fields"],
+    ["metric_type=m&from=2&to=1", "from"],
+    ["metric_type=m&to=99999999999999999", "to"],
+    ["metric_type=m&limit=0", "limit"],
+    ["metric_type=m&limit=1e3", "limit"],
+    ["metric_type=m&tag.=x", "unknown"]
+  ])("refuses %s and names it", (text, name) => {
+    expect(refusal(text)).toContain(name)
+  })
+
+  it("takes a tag by the name of a property of every object for what it is", () => {
+    const filter = Either.getOrThrow(parseFilter(new URLSearchParams("tag.constructor=x&tag.__proto__=y")))
+    expect(Object.entries(filter.tags ?? {})).toEqual([["constructor", "x"], ["__proto__", "y"]])
+    expect(Either.getOrThrow(parseLimit(new URLSearchParams("limit=7")))).toBe(7)
+  })
+})
