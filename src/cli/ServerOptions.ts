@@ -1,5 +1,5 @@
 import { Options } from "@effect/cli"
-import { FileSystem, Path } from "@effect/platform"
+import type { FileSystem, Path } from "@effect/platform"
 import { Config, Context, Duration, Effect, Layer, Option, type Redacted, Schema, type Scope } from "effect"
 import { MetricsServer } from "../server/MetricsServer.js"
 import { MetricStore } from "../store/MetricStore.js"

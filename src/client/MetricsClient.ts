@@ -1,6 +1,6 @@
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
-import { Context, Duration, Effect, Layer, Redacted, Schema, Stream } from "effect"
+import { Context, Duration, Effect, Layer, type Redacted, Schema, Stream } from "effect"
 import type { Tags } from "../domain/Identity.js"
 import { LatestEntry, LossEntry, Problem, QueryResult, SeriesEntry, ServerStatus } from "../wire/Api.js"
 import { BadRequest, type ClientError, Failed, Unauthorized, Unreachable } from "./ClientError.js"

@@ -1,6 +1,6 @@
 import { Either, Schema } from "effect"
 import { decodeMetric } from "./decodeMetric.js"
-import { GenericMetric, Metadata } from "./GenericMetric.js"
+import { type GenericMetric, Metadata } from "./GenericMetric.js"
 import { identity, metadataOf, type Tags } from "./Identity.js"
 import type { Json } from "./Json.js"
 import { formatIso } from "./Timestamp.js"

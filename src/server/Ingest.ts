@@ -1,15 +1,15 @@
 import { Effect, Either } from "effect"
-import {
-  type CommitResult,
+import type {
+  CommitResult,
   MetricStore,
-  type StoreError,
-  type StreamBatch,
-  type StreamOwnedError,
-  type StreamWriter
+  StoreError,
+  StreamBatch,
+  StreamOwnedError,
+  StreamWriter
 } from "../store/MetricStore.js"
 import { type BatchFrame, type Dictionary, readPoints, type UnknownSeries } from "../wire/BatchCodec.js"
 import type { Skip } from "../wire/Frames.js"
-import { ServerCounters } from "./ServerCounters.js"
+import type { ServerCounters } from "./ServerCounters.js"
 
 /** Checks the points of a batch frame; fails only when it uses ids that were never defined. */
 export const prepareBatch = (

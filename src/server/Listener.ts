@@ -55,7 +55,7 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
     server.on("request", options.onRequest)
     server.on("upgrade", options.onUpgrade)
     // A connection that breaks before its request is complete is nobody's error.
-    server.on("connection", (socket) => {
+    server.on("connection", (socket: Duplex) => {
       socket.on("error", () => {})
     })
 

@@ -59,7 +59,7 @@ export const makeMetricsSockets = (
 ): Effect.Effect<MetricsSockets, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { auth, counters, inFlight, maxFrameBytes, store } = options
-    const run = yield* FiberSet.makeRuntime<never>()
+    const run = yield* FiberSet.makeRuntime()
     const connections = new Set<SocketConnection>()
     const byStream = new Map<string, SocketConnection>()
     let stopping = false

@@ -190,9 +190,9 @@ const QueryParameters = Schema.Struct({
 
 // OpenAPI cannot name a parameter by pattern, and the schema of a route cannot either.
 const withTagParameter = OpenApi.annotations({
-  transform: (operation) => ({
+  transform: (operation: { readonly parameters?: ReadonlyArray<unknown> }) => ({
     ...operation,
-    parameters: [...operation.parameters, {
+    parameters: [...(operation.parameters ?? []), {
       name: "tag.<key>",
       in: "query",
       required: false,
@@ -308,7 +308,7 @@ export class Api extends HttpApi.make("metrics-collector").add(ingest).add(readi
   .annotateContext(OpenApi.annotations({
     title: "metrics-collector",
     description: "Takes metrics, answers queries. The WebSocket /ws/metrics is described in docs/wire-protocol.md.",
-    transform: (spec) => ({
+    transform: (spec: { readonly components?: object }) => ({
       ...spec,
       components: {
         ...spec.components,

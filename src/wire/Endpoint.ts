@@ -51,7 +51,7 @@ const withScheme = (url: URL, protocol: string, path: string): string => `${prot
  */
 export const parseEndpoint = (
   text: string,
-  httpEndpoint?: string | undefined
+  httpEndpoint?: string
 ): Either.Either<Endpoint, EndpointError> =>
   Either.gen(function*() {
     const url = yield* parse("endpoint", text)
