@@ -1,8 +1,8 @@
-import { Deferred, Effect, Schedule, Stream } from "effect"
+import { type Deferred, Effect, Schedule, Stream } from "effect"
 import type { Series } from "../domain/Series.js"
 import type { MetricStore, SeriesFilter } from "../store/MetricStore.js"
 import { liveJson } from "./AnswerJson.js"
-import { nextTurn } from "./nextTurn.js"
+import { nextTurn } from "../store/nextTurn.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 /** Commits kept for a reader that is slow; older ones are dropped, and it is told. */

@@ -4,7 +4,7 @@ import { type Points, pointsOf } from "../domain/Series.js"
 import { decodeMetricOrPoint } from "../domain/TimeseriesPoint.js"
 import type { MetricStore, StoreError } from "../store/MetricStore.js"
 import type { PlainAnswer } from "../wire/Api.js"
-import { nextTurn } from "./nextTurn.js"
+import { nextTurn } from "../store/nextTurn.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 /** Reads JSON text, or says why it is none. */

@@ -2,7 +2,7 @@ import { Cause, Effect } from "effect"
 import { isUtf8 } from "node:buffer"
 import type { RawData, WebSocket } from "ws"
 import type { InFlight } from "./InFlight.js"
-import { nextTurn } from "./nextTurn.js"
+import { nextTurn } from "../store/nextTurn.js"
 import { inflate } from "./RequestBody.js"
 import type { Reply, SocketSession } from "./SocketSession.js"
 

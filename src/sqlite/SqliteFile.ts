@@ -21,14 +21,23 @@ export interface SqliteFileOptions {
   readonly lock?: boolean
 }
 
-/** A SQLite file that is open, checked and migrated. */
-export interface OpenSqliteFile {
-  readonly sql: SqliteClient.SqliteClient
+/** What was found at the path of a {@link SqliteFile}. */
+export interface CheckedSqliteFile {
   readonly path: string
   /** Whether there was no file (or an empty one, or a damaged one that was set aside). */
   readonly created: boolean
   /** New name of a damaged file, its `-wal` and `-shm` beside it; `undefined` when there was none. */
   readonly setAside: string | undefined
+}
+
+/** A SQLite file that is open, checked and migrated. */
+export interface OpenSqliteFile extends CheckedSqliteFile {
+  readonly sql: SqliteClient.SqliteClient
+}
+
+/** A SQLite file that is open, checked and migrated, for whoever needs whole transactions in one turn of the event loop. */
+export interface OpenSqliteDatabase extends CheckedSqliteFile {
+  readonly db: Sqlite.Database
 }
 
 // A check of every page reads the whole file: beyond this size it would delay the start.
@@ -174,16 +183,20 @@ const setAsideFiles = (path: string): Effect.Effect<string, SqliteFileError> =>
       catch: (cause) => sqliteFileError(path, sqliteReason(cause), cause)
     }))
 
+const settings = [
+  // A reader's lock is short; more waiting here would stop the whole process.
+  "busy_timeout = 250",
+  "synchronous = FULL",
+  "journal_size_limit = 67108864",
+  "foreign_keys = ON"
+]
+
 const connect = (
   path: string
 ): Effect.Effect<SqliteClient.SqliteClient, SqliteFileError, Scope.Scope> =>
   Effect.gen(function*() {
     const sql = yield* SqliteClient.make({ filename: path, disableWAL: true })
-    // A reader's lock is short; more waiting here would stop the whole process.
-    yield* sql.unsafe("PRAGMA busy_timeout = 250")
-    yield* sql.unsafe("PRAGMA synchronous = FULL")
-    yield* sql.unsafe("PRAGMA journal_size_limit = 67108864")
-    yield* sql.unsafe("PRAGMA foreign_keys = ON")
+    for (const setting of settings) yield* sql.unsafe(`PRAGMA ${setting}`)
     return sql
   }).pipe(
     Effect.provide(Reactivity.layer),
@@ -191,15 +204,27 @@ const connect = (
     Effect.mapError((cause) => sqliteFileError(path, sqliteReason(cause), cause))
   )
 
+const connectDatabase = (path: string): Effect.Effect<Sqlite.Database, SqliteFileError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        const db = new Sqlite(path)
+        try {
+          for (const setting of settings) db.pragma(setting)
+          return db
+        } catch (error) {
+          db.close()
+          throw error
+        }
+      },
+      catch: (cause) => sqliteFileError(path, sqliteReason(cause), cause)
+    }),
+    (db) => Effect.sync(() => db.close())
+  )
+
 const isDamage = (error: SqliteFileError): boolean => error.reason === "NotADatabase" || error.reason === "Corrupt"
 
-/**
- * Opens a database of ours, or makes it: one process at a time, WAL,
- * `synchronous=FULL`, `auto_vacuum=INCREMENTAL`. A file of another program or
- * of a newer version is refused and left as it is. Every failure is a typed
- * error with advice; nothing dies.
- */
-const open = (options: SqliteFileOptions): Effect.Effect<OpenSqliteFile, SqliteFileError, Scope.Scope> =>
+const check = (options: SqliteFileOptions): Effect.Effect<CheckedSqliteFile, SqliteFileError, Scope.Scope> =>
   Effect.gen(function*() {
     yield* makeDirectory(options.path)
     if (options.lock ?? true) yield* lockSqlite(options.path)
@@ -215,11 +240,25 @@ const open = (options: SqliteFileOptions): Effect.Effect<OpenSqliteFile, SqliteF
           })
       )
     )
-    const sql = yield* connect(options.path)
-    return { sql, path: options.path, created, setAside }
+    return { path: options.path, created, setAside }
   })
 
+/**
+ * Opens a database of ours, or makes it: one process at a time, WAL,
+ * `synchronous=FULL`, `auto_vacuum=INCREMENTAL`. A file of another program or
+ * of a newer version is refused and left as it is. Every failure is a typed
+ * error with advice; nothing dies.
+ */
+const open = (options: SqliteFileOptions): Effect.Effect<OpenSqliteFile, SqliteFileError, Scope.Scope> =>
+  Effect.flatMap(check(options), (checked) => Effect.map(connect(options.path), (sql) => ({ ...checked, sql })))
+
+/** Opens like {@link open}, as a bare connection that is closed with the scope. */
+const openDatabase = (
+  options: SqliteFileOptions
+): Effect.Effect<OpenSqliteDatabase, SqliteFileError, Scope.Scope> =>
+  Effect.flatMap(check(options), (checked) => Effect.map(connectDatabase(options.path), (db) => ({ ...checked, db })))
+
 /** SQLite files of this program: checked before SQLite may touch them. */
-export const SqliteFile = { open } as const
+export const SqliteFile = { open, openDatabase } as const
 
 export { SqliteFileError } from "./SqliteFileError.js"

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../domain/Json.js"
+import type { Points } from "../domain/Series.js"
 
 /** Points as the store keeps them: series by their id in the store's dictionary. */
 export interface Columns {
@@ -35,3 +36,20 @@ export const dropBefore = (columns: Columns, before: number): Columns => {
   }
   return { series, time, value, fields }
 }
+
+/** Notes the first instant of each series of some points. */
+export const noteFirst = (first: Map<number, number>, columns: Columns): void => {
+  for (let i = 0; i < columns.time.length; i++) {
+    const known = first.get(columns.series[i])
+    if (known === undefined || columns.time[i] < known) first.set(columns.series[i], columns.time[i])
+  }
+}
+
+/** The points from an index on. */
+export const pointsFrom = (points: Points, first: number): Points =>
+  first === 0 ? points : {
+    series: points.series.slice(first),
+    time: points.time.slice(first),
+    value: points.value.slice(first),
+    fields: points.fields.slice(first)
+  }

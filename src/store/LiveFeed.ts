@@ -1,4 +1,4 @@
-import { Effect, Queue, Stream } from "effect"
+import { Effect, Mailbox, Stream } from "effect"
 import type { Points } from "../domain/Series.js"
 
 /** One commit as a reader of {@link LiveFeed} sees it. */
@@ -7,27 +7,30 @@ export interface LiveCommit {
   readonly points: Points
 }
 
-/** Commits for readers who watch: each has a bounded queue of its own and loses its oldest when it is slow. */
+/** Commits for readers who watch: each has a bounded mailbox of its own and loses its oldest when it is slow. */
 export class LiveFeed {
-  private readonly readers = new Set<Queue.Queue<LiveCommit>>()
+  private readonly readers = new Set<Mailbox.Mailbox<LiveCommit>>()
   private sequence = 0
 
-  publish(points: Points): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (points.time.length === 0) return Effect.void
-      const commit = { sequence: this.sequence++, points }
-      return Effect.forEach(this.readers, (reader) => Queue.offer(reader, commit), { discard: true })
-    })
+  /** Hands a commit to all readers, in the turn in which it became durable. */
+  publish(points: Points): void {
+    if (points.time.length === 0) return
+    const commit = { sequence: this.sequence++, points }
+    for (const reader of this.readers) reader.unsafeOffer(commit)
   }
 
   /** Commits from now on. At most `capacity` wait for a slow reader. */
   read(capacity: number): Stream.Stream<LiveCommit> {
     return Stream.unwrapScoped(Effect.map(
       Effect.acquireRelease(
-        Effect.tap(Queue.sliding<LiveCommit>(capacity), (queue) => Effect.sync(() => this.readers.add(queue))),
-        (queue) => Effect.zipRight(Effect.sync(() => this.readers.delete(queue)), Queue.shutdown(queue))
+        Effect.tap(
+          Mailbox.make<LiveCommit>({ capacity, strategy: "sliding" }),
+          (mailbox) => Effect.sync(() => this.readers.add(mailbox))
+        ),
+        (mailbox) => Effect.zipRight(Effect.sync(() => this.readers.delete(mailbox)), mailbox.shutdown)
       ),
-      (queue) => Stream.fromQueue(queue, { maxChunkSize: 1 })
+      // One by one: what a reader was handed no longer counts against its capacity.
+      (mailbox) => Stream.repeatEffect(Effect.orDie(mailbox.take))
     ))
   }
 }

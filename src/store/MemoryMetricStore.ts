@@ -1,6 +1,6 @@
-import { Clock, Effect, Layer, Random } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import type { Points } from "../domain/Series.js"
-import { type Columns, dropBefore, timeSpan } from "./Columns.js"
+import { type Columns, dropBefore, noteFirst, pointsFrom, timeSpan } from "./Columns.js"
 import { LiveFeed } from "./LiveFeed.js"
 import {
   type CommitResult,
@@ -13,6 +13,7 @@ import {
 import { nextTurn } from "./nextTurn.js"
 import { startQuery } from "./QueryRun.js"
 import { SeriesIndex } from "./SeriesIndex.js"
+import { storeId } from "./StoreId.js"
 import { admit, lossesOf, newStream, type StreamState } from "./StreamRules.js"
 
 interface Row {
@@ -90,12 +91,8 @@ const make = Effect.gen(function*() {
         }
         rejections.set(batch.stream, [...rejections.get(batch.stream) ?? [], ...admission.rejected])
         const rejected = forget(batch)
-        return Effect.as(live.publish(points), {
-          _tag: "Committed",
-          next: admission.next,
-          rejected,
-          stored: points.time.length
-        })
+        live.publish(points)
+        return Effect.succeed({ _tag: "Committed", next: admission.next, rejected, stored: points.time.length })
       }),
     skip: (writer, from, to, reason) =>
       Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<CommitResult, StreamOwnedError> => {
@@ -111,9 +108,9 @@ const make = Effect.gen(function*() {
         return Effect.succeed({ _tag: "Committed", next, rejected: forget(writer), stored: 0 })
       }),
     commitPlain: (points) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      Effect.map(Clock.currentTimeMillis, (now) => {
         store(points, now)
-        return live.publish(points)
+        live.publish(points)
       }),
     query: (query) =>
       Effect.gen(function*() {
@@ -134,11 +131,11 @@ const make = Effect.gen(function*() {
     stats: Effect.sync(() => ({ series: index.size, points: index.points, bytes: 0, batches: rows.length })),
     expire: (before) =>
       Effect.sync(() => {
-        const had = index.points
+        let expired = 0
         const first = new Map<number, number>()
         const kept: Array<Row> = []
         for (const row of rows) {
-          index.remove(row.columns, before)
+          expired += index.remove(row.columns, before)
           if (row.to < before) continue
           const columns = row.from >= before ? row.columns : dropBefore(row.columns, before)
           const [from, to] = timeSpan(columns.time)
@@ -147,35 +144,12 @@ const make = Effect.gen(function*() {
         }
         rows = kept
         index.setFirst(first, before)
-        index.free()
-        return had - index.points
+        index.free(index.empty())
+        return expired
       }),
     live: (capacity) => live.read(capacity)
   })
 })
-
-/** Notes the first instant of each series of some points. */
-export const noteFirst = (first: Map<number, number>, columns: Columns): void => {
-  for (let i = 0; i < columns.time.length; i++) {
-    const known = first.get(columns.series[i])
-    if (known === undefined || columns.time[i] < known) first.set(columns.series[i], columns.time[i])
-  }
-}
-
-/** The points from an index on. */
-export const pointsFrom = (points: Points, first: number): Points =>
-  first === 0 ? points : {
-    series: points.series.slice(first),
-    time: points.time.slice(first),
-    value: points.value.slice(first),
-    fields: points.fields.slice(first)
-  }
-
-/** A random id of 128 bits as hexadecimal digits. */
-export const storeId: Effect.Effect<string> = Effect.map(
-  Effect.replicateEffect(Random.nextIntBetween(0, 2 ** 32), 4),
-  (parts) => parts.map((part) => part.toString(16).padStart(8, "0")).join("")
-)
 
 /** A whole {@link MetricStore} in memory: for tests and for programs that keep nothing. */
 export const MemoryMetricStore = {

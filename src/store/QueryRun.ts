@@ -16,8 +16,8 @@ export const seriesMatcher = (filter: SeriesFilter): (series: Series) => boolean
 }
 
 /**
- * A query while it runs: it is fed with points in the order of their arrival,
- * in any number of pieces, and then asked for the answer. What it holds is
+ * A query while it runs: it is fed with points, those of one series in the
+ * order of their arrival, in any number of pieces, and then asked for the answer. What it holds is
  * bounded by the limit of the query, not by what it reads.
  */
 export interface QueryRun {
@@ -41,7 +41,8 @@ export const startQuery = (
     return Either.left(new QueryError({ message: "step: expected a whole number of milliseconds from 1 on" }))
   }
   const cursor = query.cursor === undefined ? undefined : readCursor(query.cursor)
-  if (query.cursor !== undefined && cursor === undefined) {
+  const ours = cursor !== undefined && (cursor.series === undefined) === (query.buckets !== undefined)
+  if (query.cursor !== undefined && !ours) {
     return Either.left(new QueryError({ message: "cursor: is none of this server; begin again without it" }))
   }
   const matches = seriesMatcher(query)

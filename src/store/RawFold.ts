@@ -11,13 +11,13 @@ interface Found {
 }
 
 /**
- * The oldest `limit` points of all series of a query together. Points of equal
- * time stay in the order of their arrival, which makes a cursor of time and
- * count exact even while new points come in.
+ * The oldest `limit` points of all series of a query together, by time, then by
+ * series, then in the order of their arrival: an order that new points do not
+ * disturb, so that a cursor stays exact while they come in.
  */
 export class RawFold {
-  private found: Array<Found> = []
-  /** Points at or after this instant would be cut anyway. */
+  private readonly found: Array<Found> = []
+  /** Points after this instant would be cut anyway. */
   private bound = Infinity
   private more = false
   private toSkip: number
@@ -32,11 +32,8 @@ export class RawFold {
 
   add(id: number, time: number, value: number, fields: JsonObject | undefined): void {
     if (this.find(id) === undefined) return
-    if (this.toSkip > 0 && time === this.cursor?.time) {
-      this.toSkip--
-      return
-    }
-    if (time >= this.bound) {
+    if (this.cursor !== undefined && time === this.cursor.time && this.wasGiven(id, this.cursor.series ?? 0)) return
+    if (time > this.bound) {
       this.more = true
       return
     }
@@ -44,9 +41,16 @@ export class RawFold {
     if (this.found.length >= this.limit * 2 + 1_000) this.cut()
   }
 
+  private wasGiven(id: number, cursor: number): boolean {
+    if (id !== cursor) return id < cursor
+    if (this.toSkip === 0) return false
+    this.toSkip--
+    return true
+  }
+
   private cut(): void {
-    // The sort is stable: arrival decides between equal times.
-    this.found.sort((a, b) => a.time - b.time)
+    // The sort is stable: arrival decides between equal times of one series.
+    this.found.sort((a, b) => a.time - b.time || a.id - b.id)
     if (this.found.length <= this.limit) return
     this.found.length = this.limit
     this.more = true
@@ -81,9 +85,9 @@ export class RawFold {
   }
 
   private next(): string {
-    const time = this.found[this.found.length - 1].time
-    let taken = time === this.cursor?.time ? this.cursor.taken : 0
-    for (let i = this.found.length - 1; i >= 0 && this.found[i].time === time; i--) taken++
-    return writeCursor({ time, taken })
+    const { id, time } = this.found[this.found.length - 1]
+    let taken = time === this.cursor?.time && id === this.cursor.series ? this.cursor.taken : 0
+    for (let i = this.found.length - 1; i >= 0 && this.found[i].time === time && this.found[i].id === id; i--) taken++
+    return writeCursor({ time, taken, series: id })
   }
 }

@@ -63,17 +63,20 @@ export class SeriesIndex {
   }
 
   /**
-   * Takes points older than `before` out of the counts. The first instants of
-   * their series are unknown then, until `setFirst`.
+   * Takes points older than `before` out of the counts and answers how many
+   * they were. The first instants of their series are unknown until `setFirst`.
    */
-  remove(columns: Columns, before: number): void {
+  remove(columns: Columns, before: number): number {
+    let removed = 0
     for (let i = 0; i < columns.time.length; i++) {
       if (columns.time[i] >= before) continue
+      removed++
       const entry = this.byId.get(columns.series[i])
       if (entry === undefined) continue
       entry.points--
       this.total--
     }
+    return removed
   }
 
   /** Sets the first instants of series after a removal and forgets newest points older than `before`. */
@@ -86,16 +89,21 @@ export class SeriesIndex {
     }
   }
 
-  /** Forgets series without points and answers their ids. */
-  free(): ReadonlyArray<number> {
-    const freed: Array<number> = []
-    for (const { id, points, series } of this.byId.values()) {
-      if (points > 0) continue
-      freed.push(id)
+  /** Ids of the series without points. */
+  empty(): ReadonlyArray<number> {
+    const ids: Array<number> = []
+    for (const { id, points } of this.byId.values()) if (points <= 0) ids.push(id)
+    return ids
+  }
+
+  /** Forgets series. */
+  free(ids: ReadonlyArray<number>): void {
+    for (const id of ids) {
+      const entry = this.byId.get(id)
+      if (entry === undefined) continue
       this.byId.delete(id)
-      this.byKey.delete(series.key)
+      this.byKey.delete(entry.series.key)
     }
-    return freed
   }
 
   private matching(filter: SeriesFilter): ReadonlyArray<Entry> {

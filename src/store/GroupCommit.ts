@@ -1,0 +1,146 @@
+import type Sqlite from "better-sqlite3"
+import { Effect, type Scope } from "effect"
+import { sqliteReason } from "../sqlite/SqliteFileError.js"
+import { StoreError } from "./MetricStore.js"
+
+/** One of the writes that share a transaction. */
+export interface Write<A> {
+  /** Runs inside the transaction, in one go. What it throws undoes this write and not its neighbours. */
+  readonly run: () => A
+  /** Shows in memory what was written: called after COMMIT and before anything else runs, in the order of the writes. */
+  readonly committed: (value: A) => void
+}
+
+/** The only way to write into a store's file. */
+export interface GroupCommit {
+  /** Answers after COMMIT. All writes of one turn of the event loop share one transaction. */
+  readonly write: <A>(write: Write<A>) => Effect.Effect<A, StoreError>
+  /** Writes at once, in a transaction of its own. */
+  readonly writeNow: <A>(write: Write<A>) => Effect.Effect<A, StoreError>
+}
+
+interface Waiting {
+  readonly run: () => void
+  readonly succeed: () => void
+  readonly fail: (error: StoreError) => void
+}
+
+/** Names what SQLite threw. */
+export const storeError = (cause: unknown): StoreError => {
+  const detail = cause instanceof Error ? cause.message : String(cause)
+  switch (sqliteReason(cause)) {
+    case "Full":
+      return new StoreError({ reason: "Full", message: `the disk is full (${detail})`, cause })
+    case "Corrupt":
+    case "NotADatabase":
+      return new StoreError({ reason: "Corrupt", message: `the store's file is damaged (${detail})`, cause })
+    default:
+      return new StoreError({ reason: "Failed", message: `the store's file could not be used (${detail})`, cause })
+  }
+}
+
+/** What a store answers after its scope ended. */
+export const storeClosed = (): StoreError => new StoreError({ reason: "Closed", message: "the store is closed" })
+
+/** Makes the {@link GroupCommit} of a connection. Writes that still wait when the scope ends are carried out then. */
+export const makeGroupCommit = (db: Sqlite.Database): Effect.Effect<GroupCommit, StoreError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const [begin, commit, rollback, savepoint, undo, release] = yield* Effect.try({
+      try: () =>
+        ["BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", "SAVEPOINT own", "ROLLBACK TO own", "RELEASE own"]
+          .map((sql) => db.prepare(sql)),
+      catch: storeError
+    })
+    let waiting: Array<Waiting> = []
+    let closed = false
+
+    const abandon = (): void => {
+      // SQLite ends a transaction by itself after some errors, a full disk among them.
+      if (db.inTransaction) rollback.run()
+    }
+
+    const runOne = (one: Waiting): StoreError | undefined => {
+      savepoint.run()
+      try {
+        one.run()
+        release.run()
+        return undefined
+      } catch (cause) {
+        if (!db.inTransaction) throw cause
+        undo.run()
+        release.run()
+        return storeError(cause)
+      }
+    }
+
+    const carryOut = (group: ReadonlyArray<Waiting>): void => {
+      const written: Array<Waiting> = []
+      const failed: Array<() => void> = []
+      try {
+        begin.run()
+        for (const one of group) {
+          const error = runOne(one)
+          if (error === undefined) written.push(one)
+          else failed.push(() => one.fail(error))
+        }
+        commit.run()
+      } catch (cause) {
+        abandon()
+        const error = storeError(cause)
+        for (const one of group) one.fail(error)
+        return
+      }
+      for (const one of written) one.succeed()
+      for (const fail of failed) fail()
+    }
+
+    const turn = (): void => {
+      const group = waiting
+      waiting = []
+      if (group.length > 0) carryOut(group)
+    }
+
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        turn()
+        closed = true
+      })
+    )
+
+    const entry = <A>(
+      { committed, run }: Write<A>,
+      resume: (result: Effect.Effect<A, StoreError>) => void
+    ): Waiting => {
+      const result: Array<A> = []
+      return {
+        run: () => {
+          result.push(run())
+        },
+        succeed: () => {
+          for (const value of result) {
+            committed(value)
+            resume(Effect.succeed(value))
+          }
+        },
+        fail: (error) => resume(Effect.fail(error))
+      }
+    }
+
+    return {
+      write: <A>(write: Write<A>) =>
+        Effect.async<A, StoreError>((resume) => {
+          if (closed) return resume(storeClosed())
+          const own = entry(write, resume)
+          waiting.push(own)
+          if (waiting.length === 1) setImmediate(turn)
+          return Effect.sync(() => {
+            waiting = waiting.filter((one) => one !== own)
+          })
+        }),
+      writeNow: <A>(write: Write<A>) =>
+        Effect.async<A, StoreError>((resume) => {
+          if (closed) return resume(storeClosed())
+          carryOut([entry(write, resume)])
+        })
+    }
+  })

@@ -1,0 +1,56 @@
+/** Tells a store from other SQLite files: the letters `MCst`. */
+export const STORE_APPLICATION_ID = 0x4d437374
+
+/**
+ * SQL of each version of a store's file.
+ *
+ * - `store`: one row, the store's random id
+ * - `series`: the dictionary; `key` is the JSON of `[origin, metric_type, tags]`
+ * - `log`: a row a batch, in the order of arrival; `data` as in LogRow.ts, `crc` its checksum
+ * - `streams`, `rejections`, `losses`: what is known of senders
+ *
+ * Times are ms since the epoch. An id of `series`, `log` or `losses` is never used twice.
+ */
+export const storeMigrations: ReadonlyArray<string> = [
+  `
+  CREATE TABLE store (id TEXT NOT NULL) STRICT;
+  CREATE TABLE series (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    kind TEXT,
+    unit TEXT
+  ) STRICT;
+  CREATE TABLE log (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    data BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE streams (
+    stream TEXT PRIMARY KEY,
+    sender TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    next INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE rejections (
+    stream TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (stream, at)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE losses (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    from_offset INTEGER NOT NULL,
+    to_offset INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  `
+]
