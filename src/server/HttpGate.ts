@@ -1,13 +1,28 @@
 import { HttpApiError, type HttpApp, HttpServerError, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Cause, Effect, Option } from "effect"
+import { SOCKET_PATH } from "../wire/Endpoint.js"
 import { refusedResponse } from "./Refused.js"
 import { discardRequestBody } from "./RequestBody.js"
 import type { ServerParts } from "./ServerParts.js"
 
-// Health checks, pages and logging in are open; everything that reads or writes metrics is not.
-const needsToken = (path: string): boolean =>
-  path === "/metrics" || (path.startsWith("/api/") && path !== "/api/session")
+// Open to everybody: health checks, logging in, the dashboard's files, the
+// description of the API. The router reads a path more generously than this
+// does (capitals, slashes, percent signs, a whole URL), therefore whatever is
+// not written exactly like one of these needs the token.
+const openPaths: ReadonlySet<string> = new Set([
+  "/",
+  "/healthz",
+  "/readyz",
+  "/docs",
+  "/openapi.json",
+  "/api/session",
+  SOCKET_PATH
+])
+
+const pageFile = /^(?:\/[\w-]+)*\/[\w-]+(?:\.[\w-]+)+$/
+
+const needsToken = (path: string): boolean => !openPaths.has(path) && !pageFile.test(path)
 
 const preflight = (origin: string): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.empty({
@@ -69,9 +84,7 @@ export const httpGate = (parts: ServerParts) => <E, R>(app: HttpApp.Default<E, R
     )
     return HttpServerResponse.setHeaders(response, {
       "x-content-type-options": "nosniff",
-      ...(path.startsWith("/api/") && response.headers["cache-control"] === undefined
-        ? { "cache-control": "no-store" }
-        : undefined),
+      ...(response.headers["cache-control"] === undefined ? { "cache-control": "no-store" } : undefined),
       ...(origin === undefined ? undefined : { "access-control-allow-origin": origin, vary: "origin" })
     })
   })

@@ -15,6 +15,8 @@ export interface ListenerOptions {
   readonly host: string
   readonly port: number
   readonly tls: TlsFiles | undefined
+  /** How long a request may take to arrive, body included. */
+  readonly requestTimeout: Duration.Duration
   readonly onRequest: (request: Http.IncomingMessage, response: Http.ServerResponse) => void
   readonly onUpgrade: (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => void
   /** Asks everything that would go on for ever to end. */
@@ -26,13 +28,22 @@ export interface ListenerOptions {
 /** How long requests and sockets may take to end when the server stops. */
 const grace = Duration.seconds(2)
 
-// A request must have arrived within this: a client that dribbles its body
-// would otherwise hold its share of the bytes in flight.
-const requestMillis = 60_000
-
-const makeServer = (tls: TlsFiles | undefined): Effect.Effect<Http.Server | Https.Server, ServerError> =>
+const makeServer = (
+  tls: TlsFiles | undefined,
+  requestTimeout: number
+): Effect.Effect<Http.Server | Https.Server, ServerError> =>
   Effect.try({
-    try: () => tls === undefined ? Http.createServer() : Https.createServer({ cert: tls.cert, key: tls.key }),
+    try: () => {
+      // A client that dribbles its request would hold its share of the bytes in flight.
+      const options: Http.ServerOptions = {
+        requestTimeout,
+        headersTimeout: requestTimeout,
+        connectionsCheckingInterval: Math.min(30_000, Math.ceil(requestTimeout / 2))
+      }
+      return tls === undefined
+        ? Http.createServer(options)
+        : Https.createServer({ ...options, cert: tls.cert, key: tls.key })
+    },
     catch: (cause) =>
       new ServerError({
         reason: "InvalidOption",
@@ -43,6 +54,51 @@ const makeServer = (tls: TlsFiles | undefined): Effect.Effect<Http.Server | Http
       })
   })
 
+interface Unreadable {
+  readonly status: string
+  readonly code: string
+  readonly message: string
+}
+
+/** What to answer to bytes that never became a request. */
+const unreadable = (code: string | undefined): Unreadable => {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return {
+        status: "431 Request Header Fields Too Large",
+        code: "headers-too-large",
+        message: `the headers are larger than ${Http.maxHeaderSize} bytes`
+      }
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return {
+        status: "408 Request Timeout",
+        code: "timeout",
+        message: "the request did not arrive in time; send it faster, or in several parts"
+      }
+    case "HPE_INVALID_CONTENT_LENGTH":
+    case "HPE_UNEXPECTED_CONTENT_LENGTH":
+      return { status: "400 Bad Request", code: "bad-request", message: "content-length: expected one whole number" }
+    case "HPE_INVALID_TRANSFER_ENCODING":
+      return {
+        status: "400 Bad Request",
+        code: "bad-request",
+        message: "transfer-encoding: only chunked is understood"
+      }
+    default:
+      return { status: "400 Bad Request", code: "bad-request", message: "this is no HTTP/1.1 request" }
+  }
+}
+
+const answerUnreadable = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+  const { code, message, status } = unreadable(error.code)
+  const body = JSON.stringify({ code, message })
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+      `X-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    () => socket.destroy()
+  )
+}
+
 /**
  * Listens until the scope closes: then it takes no more, lets what is under
  * way end within 2 s, and cuts the rest. Answers the port it listens on.
@@ -50,10 +106,19 @@ const makeServer = (tls: TlsFiles | undefined): Effect.Effect<Http.Server | Http
 export const listen = (options: ListenerOptions): Effect.Effect<number, ServerError, Scope.Scope> =>
   Effect.gen(function*() {
     const { host, port } = options
-    const server = yield* makeServer(options.tls)
-    server.requestTimeout = requestMillis
-    server.on("request", options.onRequest)
+    const server = yield* makeServer(options.tls, Math.ceil(Duration.toMillis(options.requestTimeout)))
+    const answers = new WeakMap<Duplex, Http.ServerResponse>()
+    server.on("request", (request, response) => {
+      answers.set(request.socket, response)
+      options.onRequest(request, response)
+    })
     server.on("upgrade", options.onUpgrade)
+    server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      const answer = answers.get(socket)
+      // In the middle of an answer another one would be taken for a part of it.
+      if (!socket.writable || (answer?.headersSent === true && !answer.writableFinished)) socket.destroy()
+      else answerUnreadable(error, socket)
+    })
     // A connection that breaks before its request is complete is nobody's error.
     server.on("connection", (socket: Duplex) => {
       socket.on("error", () => {})

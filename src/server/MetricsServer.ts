@@ -1,6 +1,6 @@
 import { HttpApiBuilder, type HttpApp } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Clock, Context, Deferred, Effect, Layer, Redacted, type Scope } from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Layer, Redacted, type Scope } from "effect"
 import { MetricStore } from "../store/MetricStore.js"
 import type { PipelineSnapshot } from "../telemetry/PipelineStatus.js"
 import { Api } from "../wire/Api.js"
@@ -36,6 +36,8 @@ export interface MetricsServerOptions {
   readonly window?: number | undefined
   /** Most bytes that the whole server holds of what it received and has not stored; 64 MiB by default. */
   readonly maxInFlightBytes?: number | undefined
+  /** How long a request may take to arrive, body included; 60 s by default. */
+  readonly requestTimeout?: Duration.DurationInput | undefined
   /** Origins of pages on other hosts that may use the server, as in `https://dash.example.com`. */
   readonly allowedOrigins?: ReadonlyArray<string> | undefined
   /** Serve over TLS. */
@@ -56,8 +58,10 @@ const positive = (name: string, value: number): Effect.Effect<number, ServerErro
 const authOf = (host: string, options: MetricsServerOptions): Effect.Effect<Auth, ServerError> =>
   Effect.suspend(() => {
     const { token } = options
-    const tokens = token === undefined ? [] : Redacted.isRedacted(token) ? [token] : token
-    if (tokens.some((one) => Redacted.value(one).trim() === "")) {
+    const given = token === undefined ? [] : Redacted.isRedacted(token) ? [token] : token
+    // A token read from a file ends in a line break, which no header can carry.
+    const tokens = given.map((one) => Redacted.make(Redacted.value(one).trim()))
+    if (tokens.some((one) => Redacted.value(one) === "")) {
       return Effect.fail(
         new ServerError({ reason: "InvalidOption", message: "the token is empty; leave it out to use none" })
       )
@@ -121,6 +125,8 @@ const make = (
     if (window > 1024) {
       return yield* new ServerError({ reason: "InvalidOption", message: `window: expected 1 to 1024, got ${window}` })
     }
+    const requestTimeout = Duration.decode(options.requestTimeout ?? "60 seconds")
+    yield* positive("requestTimeout", Math.ceil(Duration.toMillis(requestTimeout)))
     const parts: ServerParts = {
       store: yield* MetricStore,
       counters: new ServerCounters(),
@@ -143,6 +149,7 @@ const make = (
       host,
       port,
       tls: options.tls,
+      requestTimeout,
       onRequest: yield* requestHandler(parts),
       onUpgrade: sockets.upgrade,
       goAway: Effect.zipRight(Deferred.succeed(parts.stopping, undefined), sockets.goAway),

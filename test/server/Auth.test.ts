@@ -63,6 +63,49 @@ describe("Auth", () => {
       }
     }).pipe(Effect.provide(memoryStore)))
 
+  it.scopedLive("is not talked past by other ways to write a path", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer({ token })
+      yield* post(server, metric, bearer)
+      for (
+        const path of [
+          "/API/latest",
+          "/Api/Status",
+          "/%61pi/latest",
+          "//api/latest",
+          "/api//latest",
+          "/api/latest/",
+          "/api/latest;x",
+          "/./api/latest",
+          "/healthz/../api/latest",
+          "/api/session/../latest",
+          `http://localhost:${server.port}/api/latest`,
+          "HTTP://localhost/api/latest",
+          "/METRICS",
+          "/metrics/",
+          "//metrics",
+          "/%6detrics",
+          "/metrics;x",
+          "*"
+        ]
+      ) {
+        expect(yield* request(server, path), path).toMatchObject({ status: 401 })
+        const posted = yield* request(server, path.replace("latest", "metrics"), {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(metric)
+        })
+        expect(posted, path).toMatchObject({ status: 401 })
+      }
+      expect((yield* request(server, "/api/series", { headers: bearer })).json).toMatchObject([{ points: 1 }])
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.scopedLive("takes a token with the line break of the file that it was read from", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer({ token: Redacted.make("s3cret\n") })
+      expect(yield* request(server, "/api/status", { headers: bearer })).toMatchObject({ status: 200 })
+    }).pipe(Effect.provide(memoryStore)))
+
   it.scopedLive("gives a browser a cookie for the token, and never the token itself", () =>
     Effect.gen(function*() {
       const server = yield* startServer({ token })
