@@ -39,9 +39,9 @@ export const chosenGenerators = (
       )
 
     const generators: Array<MetricsGenerator> = []
+    const hostname = choice.hostname === undefined ? {} : { hostname: choice.hostname }
     if (choice.system) {
       const { interval, probe, procfs, sysfs } = choice
-      const hostname = choice.hostname === undefined ? {} : { hostname: choice.hostname }
       generators.push(
         yield* build(
           SystemMetricsGenerator,
@@ -64,14 +64,14 @@ export const chosenGenerators = (
 
     // Reporting on oneself never ends by itself, and must not keep a collector
     // alive whose sources have all ended.
-    const self = yield* build(SelfMetricsGenerator, SelfMetricsGenerator.layer({}))
+    const self = yield* build(SelfMetricsGenerator, SelfMetricsGenerator.layer(hostname))
     const allEnded = yield* Deferred.make<void>()
     const left = yield* Ref.make(generators.length)
     const oneEnded = Ref.updateAndGet(left, (count) => count - 1).pipe(
       Effect.flatMap((count) => count === 0 ? Deferred.succeed(allEnded, undefined) : Effect.void)
     )
     const watched = generators.map((generator): MetricsGenerator => ({
-      name: generator.name,
+      ...generator,
       generateMetrics: Stream.concat(generator.generateMetrics, Stream.execute(oneEnded))
     }))
     return [

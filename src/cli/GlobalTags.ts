@@ -21,7 +21,7 @@ export const withGlobalTags = (tags: Tags) => (generator: MetricsGenerator): Met
     return result
   }
   return {
-    name: generator.name,
+    ...generator,
     generateMetrics: Stream.mapChunks(
       generator.generateMetrics,
       Chunk.map((metric) => new GenericMetric({ ...metric, metadata: tagged(metric.metadata) }, true))

@@ -21,6 +21,12 @@ export interface MetricsGenerator {
   /** Names the generator in logs, counters and losses. */
   readonly name: string
   readonly generateMetrics: Stream.Stream<GenericMetric, GeneratorError>
+  /**
+   * Asks the stream to end after what the generator still holds: called once,
+   * when the pipeline stops. A generator that holds nothing needs none: its
+   * stream is interrupted.
+   */
+  readonly close?: Effect.Effect<void> | undefined
 }
 
 const toGeneratorError = (generator: string) => (cause: unknown): GeneratorError =>

@@ -8,6 +8,7 @@ import { Clock, Effect } from "effect"
  * - `missed-tick`: a generator was too slow for its interval
  * - `feed-gap`: a source skipped values before we saw them
  * - `outbox-overflow`: the outbox was full and set to drop the oldest
+ * - `outbox-damaged`: what stood in the outbox's file could not be read any more
  * - `server-rejected`: the server refused the point; it is a dead letter
  * - `server-rollback`: the server went back to an older state
  * - `unverified`: sent to a server that does not acknowledge batches
@@ -20,6 +21,7 @@ export type LossReason =
   | "missed-tick"
   | "feed-gap"
   | "outbox-overflow"
+  | "outbox-damaged"
   | "server-rejected"
   | "server-rollback"
   | "unverified"
@@ -40,6 +42,16 @@ export interface Loss {
   readonly detail?: string
 }
 
+/** All losses of one source for one reason since the start. */
+export interface LossTotal {
+  readonly source: string
+  readonly reason: LossReason
+  /** Metrics that were counted. */
+  readonly count: number
+  /** Losses whose metrics nobody could count. */
+  readonly uncounted: number
+}
+
 const capacity = 10_000
 
 /**
@@ -50,9 +62,22 @@ const capacity = 10_000
 export class LossLedger extends Effect.Service<LossLedger>()("metrics-collector/telemetry/LossLedger", {
   sync: () => {
     const losses: Array<Loss> = []
+    const totals = new Map<string, LossTotal>()
     let forgotten = 0
 
+    const addToTotals = ({ count, reason, source }: Loss): void => {
+      const key = `${reason} ${source}`
+      const known = totals.get(key) ?? { source, reason, count: 0, uncounted: 0 }
+      totals.set(
+        key,
+        count === "unknown"
+          ? { ...known, uncounted: known.uncounted + 1 }
+          : { ...known, count: known.count + count }
+      )
+    }
+
     const add = (loss: Loss): void => {
+      addToTotals(loss)
       for (let i = losses.length - 1; i >= Math.max(0, losses.length - 16); i--) {
         const last = losses[i]
         if (last.source !== loss.source || last.reason !== loss.reason || loss.from - last.to > 60_000) continue
@@ -82,6 +107,8 @@ export class LossLedger extends Effect.Service<LossLedger>()("metrics-collector/
         }),
       /** All losses in memory, oldest first. */
       losses: Effect.sync((): ReadonlyArray<Loss> => [...losses]),
+      /** Sums of all losses since the start, in the order of their first appearance; never forgotten. */
+      totals: Effect.sync((): ReadonlyArray<LossTotal> => Array.from(totals.values())),
       /** Records that had to make room: this ledger keeps the newest 10,000. */
       forgotten: Effect.sync(() => forgotten)
     }

@@ -1,0 +1,53 @@
+import type { PipelineSnapshot } from "./PipelineStatus.js"
+
+const units = ["", "k", "M", "G", "T"]
+
+/** Writes a count in at most four digits, as in `950`, `12.3k`, `4.56M`. */
+export const formatCount = (count: number): string => {
+  let value = count
+  let unit = 0
+  while (Math.abs(value) >= 999.5 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  const digits = unit === 0 ? (Number.isInteger(value) ? 0 : 1) : value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
+  return `${value.toFixed(digits)}${units[unit]}`
+}
+
+const gathered = ({ generators }: PipelineSnapshot): number => generators.reduce((sum, one) => sum + one.gathered, 0)
+
+const lost = ({ generators, sender }: PipelineSnapshot): number =>
+  generators.reduce((sum, one) => sum + one.dropped + one.invalid, sender.rejected + sender.dropped)
+
+/**
+ * Writes a pipeline's state in one line of at most `width` columns: transport,
+ * rates, what waits and what was lost. `before` is the state `millis` ms
+ * earlier. Where the line is too long, its later parts are left out.
+ */
+export const renderStatusLine = (
+  now: PipelineSnapshot,
+  before: PipelineSnapshot,
+  millis: number,
+  width: number
+): string => {
+  const perSecond = (read: (snapshot: PipelineSnapshot) => number): string =>
+    `${formatCount(Math.max(0, (read(now) - read(before)) * 1000 / millis))}/s`
+  const failing = now.generators.filter(({ state }) => state === "waiting").map(({ name }) => name)
+  const parts = [
+    now.sender.transport,
+    `in ${perSecond(gathered)}`,
+    `out ${perSecond(({ sender }) => sender.acknowledged)}`,
+    `pending ${formatCount(now.sender.pending)}`,
+    ...lost(now) === 0 ? [] : [`lost ${formatCount(lost(now))}`],
+    ...failing.length === 0 ? [] : [`failing ${failing.join(" ")}`],
+    `queue ${formatCount(now.queue.size)}`,
+    `stored ${formatCount(now.sender.acknowledged - now.sender.rejected)}`
+  ]
+  let line = ""
+  for (const part of parts) {
+    const longer = line === "" ? part : `${line} · ${part}`
+    if (longer.length > width - 1) break
+    line = longer
+  }
+  return line
+}
