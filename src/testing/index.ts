@@ -1,0 +1,8 @@
+/**
+ * What tests of a program import that embeds the collector: a sender that
+ * keeps what was sent, and suites that a Layer of one's own must pass.
+ */
+export { type DeliveryCheck, deliverySuite, type Ways } from "./DeliverySuite.js"
+export { type FakePoint, type FakeServer, type Fault, makeFakeServer } from "./FakeServer.js"
+export { SentMetrics } from "./SentMetrics.js"
+export { type StoreCheck, storeSuite } from "./StoreSuite.js"
