@@ -15,16 +15,17 @@ import { queryCommand, queryHelp } from "./cli/Query.js"
 import { runCommand, runHelp } from "./cli/Run.js"
 import { sendCommand, sendHelp } from "./cli/Send.js"
 import { serveCommand, serveHelp } from "./cli/Serve.js"
+import { tailCommand, tailHelp } from "./cli/Tail.js"
 import { minimumLogLevel, printable, Terminal } from "./cli/Terminal.js"
 import { upCommand, upHelp } from "./cli/Up.js"
 import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
 
 const program = "metrics-collector"
 
-const pages = [upHelp, runHelp, serveHelp, sendHelp, queryHelp, checkHelp]
+const pages = [upHelp, runHelp, serveHelp, sendHelp, queryHelp, tailHelp, checkHelp]
 
 const command = Command.make(program).pipe(
-  Command.withSubcommands([upCommand, runCommand, serveCommand, sendCommand, queryCommand, checkCommand])
+  Command.withSubcommands([upCommand, runCommand, serveCommand, sendCommand, queryCommand, tailCommand, checkCommand])
 )
 
 /** What stands after the program's name, up to a bare `--`. */

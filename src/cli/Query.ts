@@ -1,22 +1,18 @@
 import { Args, Command, Options } from "@effect/cli"
-import { Clock, Config, Console, Duration, Effect, Either, Option } from "effect"
+import { Clock, Config, Console, Duration, Effect, Option } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
 import { formatIso } from "../domain/Timestamp.js"
 import type { QueryResult } from "../wire/Api.js"
 import { misuse, toFailure } from "./CliFailure.js"
 import { connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
+import { seriesOptions, seriesQuestion, tagsText } from "./SeriesOptions.js"
 import { renderCsv, renderTable } from "./Table.js"
-import { parseDuration, parseInstant, parsePairs } from "./Values.js"
+import { parseDuration, parseInstant } from "./Values.js"
 
 const options = {
   metricType: Args.text({ name: "METRIC_TYPE" }),
-  origin: Options.text("origin").pipe(Options.withDescription("Only this origin"), Options.optional),
-  tag: Options.text("tag").pipe(
-    Options.withPseudoName("KEY=VALUE"),
-    Options.withDescription("Only series with this tag; repeatable"),
-    Options.repeated
-  ),
+  ...seriesOptions,
   last: Options.text("last").pipe(
     Options.withPseudoName("DURATION"),
     Options.withDescription("From this long ago until now (default 1h)"),
@@ -58,9 +54,6 @@ const options = {
   server: serverOption,
   ...tokenOptions
 }
-
-const tagsText = (tags: { readonly [key: string]: string }): string =>
-  Object.entries(tags).map(([key, value]) => `${key}=${value}`).join(" ")
 
 const fieldsText = (fields: unknown): string => fields === undefined ? "" : JSON.stringify(fields)
 
@@ -146,14 +139,13 @@ export const queryCommand = Command.make("query", options, (options) =>
     if (step === undefined && (Option.isSome(options.aggregate) || options.by.length > 0)) {
       return yield* misuse("--aggregate and --by need --step, as in --step 1m")
     }
-    const tags = yield* Either.mapLeft(parsePairs(options.tag), (message) => misuse(`--tag: ${message}`))
+    const question = yield* seriesQuestion(options, options.metricType)
 
     const work = Effect.gen(function*() {
       const client = yield* MetricsClient
       const answer = yield* client.query({
+        ...question,
         metricType: options.metricType,
-        origin: Option.getOrUndefined(options.origin),
-        tags,
         from,
         to,
         step,
