@@ -218,7 +218,9 @@ class MetricList {
   push(metricType: string, value: number | undefined, metadata: JsonObject): void {
     if (value === undefined || !Number.isFinite(value)) return
     // Unchecked: names are constants, values and timestamp are finite, tags are checked where they enter.
-    this.metrics.push(new GenericMetric({ origin: "system", metricType, value, timestamp: this.timestamp, metadata }, true))
+    this.metrics.push(
+      new GenericMetric({ origin: "system", metricType, value, timestamp: this.timestamp, metadata }, true)
+    )
   }
 }
 

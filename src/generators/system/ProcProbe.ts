@@ -1,22 +1,18 @@
-import { Clock, Duration, Effect, Layer, type Scope } from "effect"
+import { Duration, Effect, Layer, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
-import {
-  type CpuMetrics,
-  type DiskIoMetrics,
-  type NetworkMetrics,
-  type PressureMetrics,
-  SystemMetrics
-} from "../../domain/SystemMetrics.js"
+import { type CpuMetrics, type PressureMetrics, SystemMetrics } from "../../domain/SystemMetrics.js"
 import { CpuUsage } from "./CpuUsage.js"
+import { type DiskCounters, diskRates } from "./DiskRates.js"
+import { type InterfaceCounters, networkRates } from "./NetworkRates.js"
 import { perSecond } from "./perSecond.js"
-import { type DiskCounters, parseDiskstats } from "./proc/Diskstats.js"
+import { parseDiskstats } from "./proc/Diskstats.js"
 import { DiskSpace } from "./proc/DiskSpace.js"
 import { parseFileNr } from "./proc/FileNr.js"
 import { parseLoadavg } from "./proc/Loadavg.js"
 import { parseMeminfo } from "./proc/Meminfo.js"
 import { type Mount, parseMounts } from "./proc/Mounts.js"
-import { type InterfaceCounters, parseNetDev } from "./proc/NetDev.js"
+import { parseNetDev } from "./proc/NetDev.js"
 import { parsePressure, type PressureCounters } from "./proc/Pressure.js"
 import { ProcFile, ReadBuffer } from "./proc/ProcFile.js"
 import { cpuModes, parseStat, type Stat } from "./proc/Stat.js"
@@ -33,12 +29,16 @@ export interface ProcProbeOptions extends SystemFilters {
   readonly procfs?: string
   /** Where the host's /sys is seen (`/sys`). */
   readonly sysfs?: string
-  /** Where the host's `/` is seen (`/`), to ask its filesystems for their space. */
+  /**
+   * Where the host's `/` is seen, to ask its filesystems for their space. By
+   * default `/`, or below a foreign `procfs` the root of the host's process 1,
+   * which only a privileged container may look into.
+   */
   readonly rootfs?: string
 }
 
 /** Two samples closer than this give no rates: the kernel counts processor time in steps of 10 ms. */
-const shortestWindowSeconds = 0.1
+const shortestWindowSeconds = 0.05
 
 /** How often processes are counted: listing /proc costs more than all the rest when there are many. */
 const countProcessesEvery = Duration.toMillis("5 seconds")
@@ -66,52 +66,12 @@ const find = <A>(before: ReadonlyArray<A> | undefined, place: number, same: (oth
 const cpuOf = (stat: Stat, before: Stat | undefined, seconds: number): CpuMetrics => ({
   count: stat.cpu.cores.length,
   ...(before === undefined ? { cores: [], modes: [] } : cpuUsage.between(before.cpu, stat.cpu)),
-  contextSwitchesPerSecond: rate(before?.contextSwitches, stat.contextSwitches, seconds),
-  interruptsPerSecond: rate(before?.interrupts, stat.interrupts, seconds)
-})
-
-const rate = (before: number | undefined, now: number | undefined, seconds: number): number | undefined =>
-  now === undefined ? undefined : perSecond(before, now, seconds)
-
-const meanSeconds = (millis: number | undefined, requests: number | undefined): number | undefined =>
-  millis === undefined || requests === undefined || requests === 0 ? undefined : millis / requests / 1000
-
-const diskIoOf = (now: DiskCounters, before: DiskCounters | undefined, seconds: number): DiskIoMetrics => {
-  const readsPerSecond = perSecond(before?.reads, now.reads, seconds)
-  const writesPerSecond = perSecond(before?.writes, now.writes, seconds)
-  const busyMillis = perSecond(before?.busyMillis, now.busyMillis, seconds)
-  return {
-    device: now.device,
-    readBytesPerSecond: perSecond(before?.readBytes, now.readBytes, seconds),
-    writeBytesPerSecond: perSecond(before?.writeBytes, now.writeBytes, seconds),
-    readsPerSecond,
-    writesPerSecond,
-    readSeconds: meanSeconds(perSecond(before?.readMillis, now.readMillis, seconds), readsPerSecond),
-    writeSeconds: meanSeconds(perSecond(before?.writeMillis, now.writeMillis, seconds), writesPerSecond),
-    // The kernel's clock for this is coarser than ours.
-    busyPercent: busyMillis === undefined ? undefined : Math.min(100, busyMillis / 10),
-    inFlight: now.inFlight
-  }
-}
-
-const networkOf = (
-  now: InterfaceCounters,
-  before: InterfaceCounters | undefined,
-  seconds: number
-): NetworkMetrics => ({
-  interface: now.interface,
-  receiveBytesPerSecond: perSecond(before?.receiveBytes, now.receiveBytes, seconds),
-  transmitBytesPerSecond: perSecond(before?.transmitBytes, now.transmitBytes, seconds),
-  receivePacketsPerSecond: perSecond(before?.receivePackets, now.receivePackets, seconds),
-  transmitPacketsPerSecond: perSecond(before?.transmitPackets, now.transmitPackets, seconds),
-  receiveErrorsPerSecond: perSecond(before?.receiveErrors, now.receiveErrors, seconds),
-  transmitErrorsPerSecond: perSecond(before?.transmitErrors, now.transmitErrors, seconds),
-  receiveDropsPerSecond: perSecond(before?.receiveDrops, now.receiveDrops, seconds),
-  transmitDropsPerSecond: perSecond(before?.transmitDrops, now.transmitDrops, seconds)
+  contextSwitchesPerSecond: perSecond(before?.contextSwitches, stat.contextSwitches, seconds),
+  interruptsPerSecond: perSecond(before?.interrupts, stat.interrupts, seconds)
 })
 
 const stallPercent = (before: number | undefined, now: number | undefined, seconds: number): number | undefined => {
-  const micros = rate(before, now, seconds)
+  const micros = perSecond(before, now, seconds)
   return micros === undefined ? undefined : Math.min(100, micros / 10_000)
 }
 
@@ -155,7 +115,8 @@ const make = (
   options: ProcProbeOptions = {}
 ): Effect.Effect<typeof SystemProbe.Service, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const { host = os.hostname(), procfs = "/proc", rootfs = "/", sysfs = "/sys" } = options
+    const { host = os.hostname(), procfs = "/proc", sysfs = "/sys" } = options
+    const { rootfs = procfs === "/proc" ? "/" : `${procfs}/1/root` } = options
     const keep = makeKeeps(options)
     const buffer = new ReadBuffer()
     const files: Array<ProcFile> = []
@@ -236,17 +197,17 @@ const make = (
         swap: memory?.swap,
         filesystems: filesystems.at(timestamp),
         diskIo: now.disks?.map((disk, i) =>
-          diskIoOf(disk, find(before?.disks, i, (other) => other.device === disk.device), seconds)
+          diskRates(disk, find(before?.disks, i, (other) => other.device === disk.device), seconds)
         ),
         network: now.interfaces?.map((one, i) =>
-          networkOf(one, find(before?.interfaces, i, (other) => other.interface === one.interface), seconds)
+          networkRates(one, find(before?.interfaces, i, (other) => other.interface === one.interface), seconds)
         ),
         processes: {
           count: processes,
           running: now.stat?.running,
           blocked: now.stat?.blocked,
           threads: load?.threads,
-          forksPerSecond: rate(before?.stat?.forks, now.stat?.forks, seconds)
+          forksPerSecond: perSecond(before?.stat?.forks, now.stat?.forks, seconds)
         },
         fileDescriptors: parsed(fileNr, parseFileNr),
         temperatures: temperatures.at(timestamp),

@@ -22,7 +22,8 @@ export const defaultFilters = {
       "fuse\\.(?:gvfsd-fuse|lxcfs|portal|snapfuse)|hugetlbfs|iso9660|map|mqueue|nsfs|nullfs|overlay|proc|procfs|pstore|" +
       "ramfs|rootfs|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs|aufs|unionfs)$"
   ),
-  excludeMountpoints: /^\/(?:dev|proc|sys|run\/credentials\/.+|run\/user\/.+|snap\/.+|var\/lib\/(?:docker|containerd|containers\/storage|kubelet)\/.+|System\/Volumes\/(?!Data$).+)(?:\/|$)/
+  excludeMountpoints:
+    /^\/(?:dev|proc|sys|run\/credentials\/.+|run\/user\/.+|snap\/.+|var\/lib\/(?:docker|containerd|containers\/storage|kubelet)\/.+|System\/Volumes\/(?!Data$).+)(?:\/|$)/
 } as const satisfies Required<SystemFilters>
 
 /** Whether a name is to be kept. */

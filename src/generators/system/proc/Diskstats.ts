@@ -1,20 +1,6 @@
+import type { DiskCounters } from "../DiskRates.js"
 import type { Keep } from "../SystemFilters.js"
 import { Scanner } from "./Scanner.js"
-
-/** One line of `/proc/diskstats`: counters since boot. */
-export interface DiskCounters {
-  readonly device: string
-  readonly reads: number
-  readonly readBytes: number
-  readonly readMillis: number
-  readonly writes: number
-  readonly writeBytes: number
-  readonly writeMillis: number
-  /** Requests under way now. */
-  readonly inFlight: number
-  /** Time with at least one request under way. */
-  readonly busyMillis: number
-}
 
 // The kernel counts sectors of 512 bytes, whatever the device's own are.
 const sector = 512
@@ -46,7 +32,7 @@ const knownDiskOf = (device: string): string | undefined => {
  * traffic is the disk's.
  */
 export const parseDiskstats = (text: string, keep: Keep): ReadonlyArray<DiskCounters> => {
-  const disks: Array<DiskCounters> = []
+  const disks: Array<DiskCounters & { readonly device: string }> = []
   const names = new Set<string>()
   for (const line = new Scanner(text); !line.done; line.nextLine()) {
     line.skipWords(2)

@@ -1,3 +1,4 @@
+import { oneMountADevice } from "../oneMountADevice.js"
 import type { SystemKeeps } from "../SystemFilters.js"
 import { Scanner } from "./Scanner.js"
 
@@ -10,13 +11,14 @@ export interface Mount {
 
 // Blanks and backslashes in names are written as three octal digits.
 const unescape = (text: string): string =>
-  text.includes("\\") ? text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))) : text
+  text.includes("\\")
+    ? text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))
+    : text
 
 /**
  * Reads `/proc/self/mounts` (fstab(5)), without what the filters refuse. A
  * mount that lies under a later one of the same path cannot be asked and is
- * left out. Of a device mounted at several places (bind mounts, subvolumes)
- * only the shortest path remains: its space would be counted again.
+ * left out.
  */
 export const parseMounts = (
   text: string,
@@ -29,11 +31,9 @@ export const parseMounts = (
     const type = line.word()
     if (type !== "") byMountpoint.set(mountpoint, { device, mountpoint, type })
   }
-  const byDevice = new Map<string, Mount>()
+  const kept: Array<Mount> = []
   for (const mount of byMountpoint.values()) {
-    if (!keep.filesystem(mount.type) || !keep.mountpoint(mount.mountpoint)) continue
-    const other = byDevice.get(mount.device)
-    if (other === undefined || mount.mountpoint.length < other.mountpoint.length) byDevice.set(mount.device, mount)
+    if (keep.filesystem(mount.type) && keep.mountpoint(mount.mountpoint)) kept.push(mount)
   }
-  return Array.from(byDevice.values())
+  return oneMountADevice(kept)
 }

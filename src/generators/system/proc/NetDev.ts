@@ -1,18 +1,6 @@
+import type { InterfaceCounters } from "../NetworkRates.js"
 import type { Keep } from "../SystemFilters.js"
 import { Scanner } from "./Scanner.js"
-
-/** One line of `/proc/net/dev`: counters since the interface came up. */
-export interface InterfaceCounters {
-  readonly interface: string
-  readonly receiveBytes: number
-  readonly receivePackets: number
-  readonly receiveErrors: number
-  readonly receiveDrops: number
-  readonly transmitBytes: number
-  readonly transmitPackets: number
-  readonly transmitErrors: number
-  readonly transmitDrops: number
-}
 
 /** Reads `/proc/net/dev` (proc_pid_net(5)), without what `keep` refuses. */
 export const parseNetDev = (text: string, keep: Keep): ReadonlyArray<InterfaceCounters> => {

@@ -5,6 +5,9 @@ const nine = 57
 const dot = 46
 const minus = 45
 
+/** So many decimal digits always fit a float; with more, adding digit by digit would round more than once. */
+const exactDigits = 15
+
 /**
  * Reads words and numbers from a text, line by line, without cutting it into
  * lines and columns first. Blanks (everything up to and including the space,
@@ -48,18 +51,21 @@ export class Scanner {
     if (negative) at++
     const start = at
     let value = 0
+    let digits = 0
     let scale = 0
     for (; at < text.length; at++) {
       const code = text.charCodeAt(at)
       if (code >= zero && code <= nine) {
         value = value * 10 + (code - zero)
+        digits++
         scale *= 10
       } else if (code === dot && scale === 0) scale = 1
       else break
     }
-    if (at === start) return NaN
+    if (digits === 0) return NaN
     this.at = at
-    if (scale > 1) value /= scale
+    if (digits > exactDigits) value = Number(text.slice(start, at))
+    else if (scale > 1) value /= scale
     return negative ? -value : value
   }
 
@@ -75,11 +81,6 @@ export class Scanner {
   nextLine(): void {
     const end = this.text.indexOf("\n", this.at)
     this.at = end < 0 ? this.text.length : end + 1
-  }
-
-  /** Whether the rest of the text starts with these characters. */
-  startsWith(start: string): boolean {
-    return this.text.startsWith(start, this.at)
   }
 
   private skipBlanks(): void {
