@@ -2,11 +2,11 @@ import { type HttpClient, HttpClientRequest, type HttpClientResponse } from "@ef
 import { Chunk, Clock, Data, Duration, Effect, Either, Random, type Scope, Stream } from "effect"
 import type { GenericMetric } from "../../domain/GenericMetric.js"
 import type { Loss } from "../../telemetry/LossLedger.js"
+import { NdjsonLines } from "../NdjsonLines.js"
 import { decodeFeedFrame, FeedFrame } from "./FeedFrame.js"
 import { FeedHealth } from "./FeedHealth.js"
 import { connectionLost, gameUnknown, initialState, type Missed, track } from "./GameTracker.js"
 import { knownChannels, type LichessSettings } from "./LichessOptions.js"
-import { NdjsonLines } from "./NdjsonLines.js"
 import { retryAfter } from "./retryAfter.js"
 import type { RequestGate } from "./RequestGate.js"
 
@@ -123,7 +123,6 @@ export const channelFeed = (
       yield* Effect.logDebug(`Lichess channel ${channel}: connected`)
 
       const lines = new NdjsonLines()
-      let overflows = 0
       let frames = 0
       let complained = false
 
@@ -138,7 +137,12 @@ export const channelFeed = (
       const read = (bytes: Uint8Array, now: number, missed: Array<Missed>, problems: Array<string>) => {
         const metrics: Array<GenericMetric> = []
         for (const line of lines.push(bytes)) {
-          const decoded = decodeFeedFrame(line)
+          if (line.problem !== undefined) {
+            health.unusableLines(1)
+            problems.push(line.problem)
+            continue
+          }
+          const decoded = decodeFeedFrame(line.text)
           if (Either.isLeft(decoded)) {
             health.unusableLines(1)
             problems.push(decoded.left.message)
@@ -158,11 +162,6 @@ export const channelFeed = (
           if (step.outcome === "unreadable-position") problems.push("a position that is no FEN")
           if (step.missed !== undefined) missed.push(step.missed)
           if (step.snapshot !== undefined) metrics.push(...step.snapshot.toGenericMetrics())
-        }
-        if (lines.overflows > overflows) {
-          health.unusableLines(lines.overflows - overflows)
-          overflows = lines.overflows
-          problems.push("a line longer than 1 MiB")
         }
         return metrics
       }
