@@ -78,17 +78,23 @@ export const makeBatcher = (
       }
       committing = waiting.slice(0, taken)
       waiting = waiting.slice(taken)
+      const resumeAll = (result: Effect.Effect<void, OutboxError>): void => {
+        const entries = committing
+        committing = []
+        for (const { resume } of entries) resume(result)
+      }
+      const committed = (): void => {
+        builder.committed()
+        status.accepted += count
+        resumeAll(Effect.void)
+      }
       const batches = builder.finish()
-      return Effect.exit(batches.length === 0 ? Effect.void : outbox.append(batches)).pipe(
-        Effect.map((exit) => {
-          if (exit._tag === "Success") {
-            builder.committed()
-            status.accepted += count
-          }
-          const entries = committing
-          committing = []
-          for (const { resume } of entries) resume(exit)
-        }),
+      if (batches.length === 0) {
+        committing = []
+        return Effect.void
+      }
+      return Effect.exit(outbox.append(batches, committed)).pipe(
+        Effect.tap((exit) => Effect.sync(() => resumeAll(exit))),
         Effect.zipRight(afterCommit)
       )
     })
@@ -112,8 +118,7 @@ export const makeBatcher = (
     yield* Effect.addFinalizer(() => close)
     yield* Effect.forkScoped(Effect.forever(commitWaiting))
 
-    const invalid = (message: string) =>
-      new InvalidMetricError({ message: `${message}; the metric was not accepted` })
+    const invalid = (message: string) => new InvalidMetricError({ message: `${message}; the metric was not accepted` })
 
     return {
       sendMetric: (metric) =>

@@ -134,9 +134,9 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
           Effect.zipRight(socketDelays.reset)
         )
         yield* Effect.forkScoped(healthy)
-        return yield* deliverOverSocket(socketOptions, session)
+        // Released here and not for an attempt that failed: HTTP may be delivering beside it.
+        return yield* Effect.ensuring(deliverOverSocket(socketOptions, session), outbox.releaseInFlight)
       })).pipe(
-        Effect.ensuring(outbox.releaseInFlight),
         Effect.catchAllCause((cause) => failed("SocketFailed", cause))
       )
 

@@ -24,8 +24,8 @@ export const encodeOutgoing = (
       const { from, reason, to } = entry.range
       return JSON.stringify({ type: "skip", stream, from, to, reason, ...origin })
     }
-    const define: Array<string> = []
-    for (const id of entry.batch.ids) if (needed(id)) define.push(yield* outbox.definition(stream, id))
-    const { columns, first } = entry.batch
+    const { columns, first, ids } = entry.batch
+    const missing = ids.filter(needed)
+    const define = missing.length === 0 ? [] : yield* outbox.definitions(stream, missing)
     return encodeBatch({ stream, first, define, columns, ...origin })
   })

@@ -119,8 +119,7 @@ const post = (
       Effect.mapError((error) => new DeliveryFailure({ message: `HTTP: ${error.message}` })),
       Effect.timeoutFail({
         duration: HTTP_TIMEOUT,
-        onTimeout: () =>
-          new DeliveryFailure({ message: `HTTP: no answer within ${Duration.format(HTTP_TIMEOUT)}` })
+        onTimeout: () => new DeliveryFailure({ message: `HTTP: no answer within ${Duration.format(HTTP_TIMEOUT)}` })
       })
     )
     const retryAfter = Headers.get(response.headers, "retry-after")

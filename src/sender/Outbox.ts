@@ -12,6 +12,8 @@ export interface DeadLetter {
   readonly stream: string
   readonly offset: number
   readonly reason: string
+  /** The point as a metric in wire form, JSON; `undefined` when its batch could not be read any more. */
+  readonly metric: string | undefined
 }
 
 /** A closed batch on its way in: its points as columns, and their text. */
@@ -77,20 +79,29 @@ export class Outbox extends Context.Tag("metrics-collector/sender/Outbox")<Outbo
   /** Random 128-bit id of this opening. */
   readonly stream: string
   /**
-   * Commits batches in order, giving them offsets. When it returns they are
-   * accepted. A full outbox waits (`block`) or drops its oldest batches that
-   * are not in flight (`drop-oldest`), which it then declares by `Skip`.
+   * Commits batches in order, giving them offsets: all of them or none. When it
+   * returns they are accepted. A full outbox waits (`block`) or drops its oldest
+   * batches that are not in flight (`drop-oldest`), which it then declares by
+   * `Skip`; a full disk waits. `committed` is called in the turn of the commit,
+   * so that no later interruption can hide it.
    */
-  readonly append: (batches: ReadonlyArray<NewBatch>) => Effect.Effect<void, OutboxError>
-  /** The definition of a series id, as `encodeDefinition` wrote it. */
-  readonly definition: (stream: string, id: number) => Effect.Effect<string, OutboxError>
+  readonly append: (batches: ReadonlyArray<NewBatch>, committed: () => void) => Effect.Effect<void, OutboxError>
+  /** The definitions of series ids, in their order, as `encodeDefinition` wrote them. */
+  readonly definitions: (
+    stream: string,
+    ids: ReadonlyArray<number>
+  ) => Effect.Effect<ReadonlyArray<string>, OutboxError>
   /** Streams with something to deliver, oldest first, the current one last. */
   readonly streams: Effect.Effect<ReadonlyArray<OutboxStream>, OutboxError>
   /** What begins at or covers `offset` in the stream; marks it as in flight. `undefined`: nothing yet. */
   readonly entry: (stream: string, offset: number) => Effect.Effect<OutboxEntry | undefined, OutboxError>
   /** Nothing is in flight any more: the connection was lost. */
   readonly releaseInFlight: Effect.Effect<void>
-  /** Takes an acknowledgement: forgets all before `next` and keeps what was refused as dead letters. */
+  /**
+   * Takes an acknowledgement: forgets all before `next` and keeps what was
+   * refused as dead letters. A rejection of an offset that was acknowledged
+   * before is a repetition and is ignored.
+   */
   readonly acknowledge: (
     stream: string,
     next: number,
@@ -101,7 +112,7 @@ export class Outbox extends Context.Tag("metrics-collector/sender/Outbox")<Outbo
    * Declares the range that is gone from both sides.
    */
   readonly declareRollback: (stream: string, serverNext: number) => Effect.Effect<SkippedRange, OutboxError>
-  /** Waits until something was appended after the call before the last one returned. */
+  /** Waits until something was appended since it returned last: whoever looks after it returned misses nothing. */
   readonly awaitAppend: Effect.Effect<void>
   readonly stats: Effect.Effect<OutboxStats>
   readonly deadLetters: Effect.Effect<ReadonlyArray<DeadLetter>, OutboxError>
@@ -109,8 +120,16 @@ export class Outbox extends Context.Tag("metrics-collector/sender/Outbox")<Outbo
 
 /** How an outbox bounds itself. */
 export interface OutboxLimits {
-  /** Most bytes of columns and definitions not yet acknowledged. */
+  /**
+   * Most bytes of batches that are not yet acknowledged: their text and
+   * {@link BATCH_OVERHEAD} for each. Into an empty outbox a commit always goes.
+   */
   readonly maxBytes: number
   /** What a full outbox does with new batches: make them wait, or drop its oldest. */
   readonly overflow: "block" | "drop-oldest"
+  /** Most dead letters that are kept; the oldest make room. All of them are counted in the loss ledger. */
+  readonly maxDeadLetters: number
 }
+
+/** Bytes that a batch is counted with beside its text. */
+export const BATCH_OVERHEAD = 128

@@ -111,8 +111,8 @@ const makeConnection = (ws: WebSocket): SocketConnection => {
   ws.on("message", (data, isBinary) => {
     heard++
     // No binary frame is part of the protocol in this direction.
-    if (isBinary) return
-    const text = data.toString()
+    if (isBinary || !Buffer.isBuffer(data)) return
+    const text = data.toString("utf8")
     if (receiver !== undefined) {
       const resume = receiver
       receiver = undefined

@@ -235,7 +235,7 @@ export const deliverOverSocket = (
         }
         // An answer sent the cursor back while the frame was made.
         if (epoch !== before) return
-        if (entry._tag === "Batch") for (const id of entry.batch.ids) defined.set(id, stream)
+        if (entry._tag === "Batch") { for (const id of entry.batch.ids) defined.set(id, stream) }
         underWay.push({ ...outgoing, stale: false })
         yield* Effect.mapError(connection.send(frame), ofSocketError)
         status.batchesSent++

@@ -261,7 +261,7 @@ export const makeFakeServer = (): FakeServer => {
     sockets: { tried: 0, opened: 0 },
     posts: 0,
     cut: (code = 1006) => {
-      for (const end of [...open]) end(code)
+      for (const end of open) end(code)
     }
   }
   return server

@@ -6,7 +6,7 @@ import { deliverySuite, type Ways } from "../../src/testing/DeliverySuite.js"
 // Time goes on whenever nobody else has something to do.
 const driveClock = Effect.forever(Effect.zipRight(
   Effect.promise(() => new Promise((resolve) => setImmediate(resolve))),
-  TestClock.adjust("100 millis")
+  TestClock.adjust("500 millis")
 ))
 
 const ways: ReadonlyArray<Ways> = ["socket", "http", "both"]

@@ -1,0 +1,134 @@
+import type Sqlite from "better-sqlite3"
+import { Clock, Effect, Layer, type Scope } from "effect"
+import * as nodePath from "node:path"
+import { SqliteFile, type SqliteFileError } from "../sqlite/SqliteFile.js"
+import { sqliteFileError, type SqliteFileReason, sqliteReason } from "../sqlite/SqliteFileError.js"
+import { LossLedger } from "../telemetry/LossLedger.js"
+import { PipelineStatus } from "../telemetry/PipelineStatus.js"
+import { randomId, randomUuid } from "./Entropy.js"
+import { Outbox, OutboxError, type OutboxLimits } from "./Outbox.js"
+import { OUTBOX_APPLICATION_ID, outboxMigrations } from "./OutboxSchema.js"
+import { checkSenderName } from "./SenderName.js"
+import { makeSqliteOutboxStorage, readOutboxState } from "./SqliteOutboxStorage.js"
+import { makeStoredOutbox } from "./StoredOutbox.js"
+
+/** Where a {@link SqliteOutbox} is and how it bounds itself. */
+export interface SqliteOutboxOptions extends Partial<OutboxLimits> {
+  /** Folder of `outbox.db`; made where it is missing. */
+  readonly dataDir: string
+  /** Name of the sender, for people; a UUID that stays with the outbox unless given. */
+  readonly sender?: string
+}
+
+/** Name of the outbox's file in its folder. */
+export const OUTBOX_FILE = "outbox.db"
+
+const defaults: OutboxLimits = { maxBytes: 1_073_741_824, overflow: "block", maxDeadLetters: 10_000 }
+
+const reasons: { readonly [reason in SqliteFileReason]: OutboxError["reason"] } = {
+  NotADatabase: "Corrupt",
+  Foreign: "Failed",
+  Newer: "Failed",
+  Corrupt: "Corrupt",
+  Locked: "Locked",
+  Directory: "Failed",
+  Permission: "Failed",
+  Full: "Full",
+  Failed: "Failed"
+}
+
+const ofFileError = (error: SqliteFileError): OutboxError =>
+  new OutboxError({ reason: reasons[error.reason], message: `outbox: ${error.message}`, cause: error })
+
+/**
+ * An outbox in a database that is open and has the schema of `OutboxSchema`.
+ * Closing the scope marks it as closed; the next opening that misses the mark
+ * writes a loss of unknown count down.
+ */
+export const makeSqliteOutbox = (
+  path: string,
+  db: Sqlite.Database,
+  options: Omit<SqliteOutboxOptions, "dataDir">
+): Effect.Effect<typeof Outbox.Service, OutboxError, LossLedger | PipelineStatus | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { sender: name, ...given } = options
+    const limits = { ...defaults, ...given }
+    const ledger = yield* LossLedger
+    const now = yield* Clock.currentTimeMillis
+    const stream = yield* randomId
+    const errorOf = (cause: unknown): OutboxError => ofFileError(sqliteFileError(path, sqliteReason(cause), cause))
+    const inFile = <A>(work: () => A): Effect.Effect<A, OutboxError> => Effect.try({ try: work, catch: errorOf })
+
+    const state = yield* inFile(() => readOutboxState(db))
+    const sender = name === undefined ? state.sender ?? (yield* randomUuid) : yield* checkSenderName(name)
+    const storage = yield* inFile(() => {
+      const made = makeSqliteOutboxStorage(db, limits.maxDeadLetters)
+      made.begin(sender, stream, now)
+      return made
+    })
+    yield* Effect.addFinalizer(() =>
+      inFile(storage.end).pipe(
+        Effect.catchAll((error) => Effect.logWarning(`the outbox could not be marked as closed: ${error.message}`))
+      )
+    )
+    if (state.unclosed !== undefined) {
+      const from = Math.min(state.unclosed.committed, now)
+      yield* ledger.record({
+        source: "collector",
+        reason: "unclean-end",
+        count: "unknown",
+        from,
+        to: now,
+        detail: "the process before this one did not end by itself; what it had accepted is in the outbox"
+      })
+      yield* Effect.logWarning(
+        `the last run did not end by itself: metrics that it had gathered after ${new Date(from).toISOString()} ` +
+          "and not yet accepted are lost; everything accepted is in the outbox"
+      )
+    }
+    return yield* makeStoredOutbox(
+      storage,
+      { sender, stream, streams: state.streams, deadLetters: state.deadLetters },
+      limits,
+      errorOf
+    )
+  })
+
+/** A durable outbox: a SQLite file that one process at a time works with. */
+export const SqliteOutbox = {
+  /**
+   * Opens `outbox.db` in the folder, or makes it. Unless told otherwise it holds
+   * 1 GiB, makes callers wait when it is full, and keeps 10,000 dead letters. A
+   * damaged file is renamed and a new one begun: an error in the log, and a loss
+   * of unknown count.
+   */
+  layer: ({ dataDir, ...options }: SqliteOutboxOptions): Layer.Layer<Outbox, OutboxError> =>
+    Layer.scoped(
+      Outbox,
+      Effect.gen(function*() {
+        const file = yield* Effect.mapError(
+          SqliteFile.openDatabase({
+            path: nodePath.join(dataDir, OUTBOX_FILE),
+            applicationId: OUTBOX_APPLICATION_ID,
+            migrations: outboxMigrations,
+            onDamaged: "set-aside"
+          }),
+          ofFileError
+        )
+        if (file.setAside !== undefined) {
+          const ledger = yield* LossLedger
+          yield* ledger.record({
+            source: "outbox",
+            reason: "outbox-damaged",
+            count: "unknown",
+            detail: `the damaged file is kept as ${file.setAside}`
+          })
+          yield* Effect.logError(
+            `the outbox ${file.path} was damaged: it is kept as ${file.setAside} and a new one was begun; ` +
+              "how many metrics it held is unknown"
+          )
+        }
+        return yield* makeSqliteOutbox(file.path, file.db, options)
+      })
+    ).pipe(Layer.provide(Layer.merge(LossLedger.Default, PipelineStatus.Default)))
+} as const

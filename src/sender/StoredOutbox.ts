@@ -1,0 +1,412 @@
+import { Clock, Effect, Schedule } from "effect"
+import { LossLedger } from "../telemetry/LossLedger.js"
+import { PipelineStatus } from "../telemetry/PipelineStatus.js"
+import { readDeadPoints } from "./DeadPoints.js"
+import {
+  BATCH_OVERHEAD,
+  type DeadLetter,
+  type NewBatch,
+  type Outbox,
+  OutboxError,
+  type OutboxLimits,
+  type SkippedRange
+} from "./Outbox.js"
+import type { OutboxChange, OutboxStorage, StoredBatch, StoredBatchHead, StoredStream } from "./OutboxStorage.js"
+import { addRange, coveredOffsets, rangeAt, rangesFrom } from "./SkippedRanges.js"
+
+/** What an opening found in its storage. */
+export interface OutboxOpening {
+  readonly sender: string
+  /** The new stream of this opening; it is not among `streams`. */
+  readonly stream: string
+  /** Streams of earlier openings that still have something to deliver, oldest first. */
+  readonly streams: ReadonlyArray<StoredStream & { readonly ranges: ReadonlyArray<SkippedRange> }>
+  readonly deadLetters: number
+}
+
+interface StreamState {
+  readonly stream: string
+  acked: number
+  next: number
+  batches: number
+  bytes: number
+  ranges: ReadonlyArray<SkippedRange>
+  /** All before it may be on its way: it is never dropped. */
+  inFlight: number
+  /** All before it was on its way once: the server may have it, so it is dropped last. */
+  given: number
+}
+
+interface Dropped {
+  readonly count: number
+  readonly from: number
+  readonly to: number
+  readonly batches: number
+  readonly detail: string
+}
+
+// How often a full disk is tried again.
+const diskRetry = Schedule.spaced("1 second")
+
+const headsAtOnce = 256
+
+const bytesOf = ({ columns, ids }: NewBatch): number => Buffer.byteLength(columns) + String(ids).length + BATCH_OVERHEAD
+
+const storedStream = ({ acked, batches, bytes, next, stream }: StreamState): StoredStream => ({
+  stream,
+  acked,
+  next,
+  batches,
+  bytes
+})
+
+/**
+ * The rules of an outbox over a storage. What it knows of its streams is in
+ * memory and small; batches are only in the storage. A full disk makes
+ * whoever writes wait until there is room.
+ */
+export const makeStoredOutbox = (
+  storage: OutboxStorage,
+  opening: OutboxOpening,
+  limits: OutboxLimits,
+  errorOf: (cause: unknown) => OutboxError
+): Effect.Effect<typeof Outbox.Service, never, LossLedger | PipelineStatus> =>
+  Effect.gen(function*() {
+    const ledger = yield* LossLedger
+    const { sender: status } = yield* PipelineStatus
+    const appending = yield* Effect.makeSemaphore(1)
+    const appended = Effect.unsafeMakeLatch(false)
+    const room = Effect.unsafeMakeLatch(false)
+    let deadLetters = opening.deadLetters
+    let isDiskFull = false
+
+    const stateOf = (stream: StoredStream, ranges: ReadonlyArray<SkippedRange>): StreamState => ({
+      ...stream,
+      ranges,
+      inFlight: 0,
+      given: 0
+    })
+    const streams = new Map<string, StreamState>()
+    for (const { ranges, ...stream } of opening.streams) streams.set(stream.stream, stateOf(stream, ranges))
+    const current = stateOf({ stream: opening.stream, acked: 0, next: 0, batches: 0, bytes: 0 }, [])
+    streams.set(current.stream, current)
+
+    const liveBytes = (): number => {
+      let bytes = 0
+      for (const state of streams.values()) bytes += state.bytes
+      return bytes
+    }
+
+    const inTurn = <A>(work: () => A): Effect.Effect<A, OutboxError> =>
+      Effect.try({ try: work, catch: (cause) => cause instanceof OutboxError ? cause : errorOf(cause) })
+
+    const whileDiskIsFull = <A>(commit: Effect.Effect<A, OutboxError>): Effect.Effect<A, OutboxError> =>
+      commit.pipe(
+        Effect.tapError((error) => {
+          if (error.reason !== "Full" || isDiskFull) return Effect.void
+          isDiskFull = true
+          return Effect.logError(`${error.message}; metrics wait until there is room`)
+        }),
+        Effect.retry({ schedule: diskRetry, while: ({ reason }) => reason === "Full" }),
+        Effect.tap(() => {
+          if (!isDiskFull) return Effect.void
+          isDiskFull = false
+          return Effect.logInfo("the outbox can be written again")
+        })
+      )
+
+    /** Batches that may go, oldest first, until `wanted` bytes are free; `undefined` when there are not enough. */
+    const victims = (
+      wanted: number,
+      firstOf: (state: StreamState) => number
+    ): ReadonlyMap<StreamState, ReadonlyArray<StoredBatchHead>> | undefined => {
+      const chosen = new Map<StreamState, Array<StoredBatchHead>>()
+      let freed = 0
+      for (const state of streams.values()) {
+        const own: Array<StoredBatchHead> = []
+        let from = firstOf(state)
+        while (freed < wanted) {
+          const heads = storage.heads(state.stream, from, headsAtOnce)
+          for (const head of heads) {
+            if (freed >= wanted) break
+            freed += head.bytes
+            own.push(head)
+          }
+          if (heads.length < headsAtOnce) break
+          from = heads[heads.length - 1].first + 1
+        }
+        if (own.length > 0) chosen.set(state, own)
+        if (freed >= wanted) return chosen
+      }
+      return undefined
+    }
+
+    const dropOldest = (wanted: number) =>
+      victims(wanted, ({ given, inFlight }) => Math.max(given, inFlight)) ??
+        victims(wanted, ({ inFlight }) => inFlight)
+
+    /** What was dropped to make room, or `undefined` when the batches must wait. */
+    const place = (
+      batches: ReadonlyArray<NewBatch>,
+      now: number,
+      committed: () => void
+    ): ReadonlyArray<Dropped> | undefined => {
+      let needed = 0
+      for (const batch of batches) needed += bytesOf(batch)
+      const live = liveBytes()
+      const missing = live + needed - limits.maxBytes
+      const isFull = missing > 0 && live > 0
+      if (isFull && limits.overflow === "block") return undefined
+      const dropped = isFull ? dropOldest(Math.min(missing, live)) : undefined
+      if (isFull && dropped === undefined) return undefined
+
+      const after = new Map<string, StreamState>([[current.stream, { ...current }]])
+      const remove: Array<{ readonly stream: string; readonly from: number; readonly to: number }> = []
+      const losses: Array<Dropped> = []
+      for (const [state, heads] of dropped ?? []) {
+        const own = after.get(state.stream) ?? { ...state }
+        after.set(state.stream, own)
+        const from = heads[0].first
+        const { count, first } = heads[heads.length - 1]
+        const to = first + count
+        const range = { stream: state.stream, from: Math.max(from, state.acked), to, reason: "drop-oldest" }
+        remove.push({ stream: state.stream, from, to })
+        own.ranges = addRange(own.ranges, range)
+        own.batches -= heads.length
+        let start = Infinity
+        let end = -Infinity
+        for (const head of heads) {
+          own.bytes -= head.bytes
+          start = Math.min(start, head.from)
+          end = Math.max(end, head.to)
+        }
+        losses.push({
+          count: to - range.from - coveredOffsets(state.ranges, range.from, to),
+          from: start,
+          to: end,
+          batches: heads.length,
+          detail: `offsets ${range.from} to ${to} of stream ${state.stream}`
+        })
+      }
+
+      const changed = after.get(current.stream) ?? current
+      const define: Array<readonly [number, string]> = []
+      const stored: Array<StoredBatch> = []
+      for (const batch of batches) {
+        const { columns, count, from, ids, to } = batch
+        const bytes = bytesOf(batch)
+        stored.push({ stream: current.stream, first: changed.next, count, ids, columns, from, to, bytes })
+        for (const definition of batch.define) define.push(definition)
+        changed.next += count
+        changed.batches++
+        changed.bytes += bytes
+      }
+      const ranges = remove.map(({ stream }) => ({ stream, ranges: after.get(stream)?.ranges ?? [] }))
+      commit({ batches: stored, define, remove, ranges, durable: true }, now, after.values())
+      committed()
+      return losses
+    }
+
+    const commit = (
+      change: Omit<OutboxChange, "streams">,
+      now: number,
+      after: Iterable<StreamState>
+    ): void => {
+      const states = Array.from(after)
+      storage.commit({ ...change, streams: states.map(storedStream) }, now)
+      for (const state of states) Object.assign(streams.get(state.stream) ?? {}, state)
+      for (const stream of change.ended ?? []) streams.delete(stream)
+    }
+
+    const recordDropped = ({ count, detail, from, to }: Dropped): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        status.dropped += count
+        return ledger.record({ source: "outbox", reason: "outbox-overflow", count, from, to, detail })
+      })
+
+    const append = (batches: ReadonlyArray<NewBatch>, committed: () => void): Effect.Effect<void, OutboxError> => {
+      const attempt = Effect.uninterruptible(Effect.gen(function*() {
+        const now = yield* Clock.currentTimeMillis
+        room.unsafeClose()
+        const dropped = yield* inTurn(() => place(batches, now, committed))
+        if (dropped === undefined) return false
+        appended.unsafeOpen()
+        yield* Effect.forEach(dropped, recordDropped, { discard: true })
+        return true
+      }))
+      const untilPlaced: Effect.Effect<void, OutboxError> = Effect.flatMap(
+        whileDiskIsFull(attempt),
+        (placed) => placed ? Effect.void : Effect.zipRight(room.await, untilPlaced)
+      )
+      return appending.withPermits(1)(untilPlaced)
+    }
+
+    /** Declares what cannot be read at an offset, so that delivery goes on behind it. */
+    const declareDamage = (state: StreamState, offset: number, now: number): SkippedRange => {
+      const found = storage.batchAt(state.stream, offset)
+      const nextRange = state.ranges.find(({ from }) => from > offset)?.from ?? Infinity
+      const to = Math.min(storage.firstAfter(state.stream, offset) ?? Infinity, nextRange, state.next)
+      const range = { stream: state.stream, from: offset, to, reason: "outbox-damaged" }
+      const after = { ...state, ranges: addRange(state.ranges, range) }
+      if (found !== undefined) {
+        after.batches = Math.max(0, after.batches - 1)
+        after.bytes = Math.max(0, after.bytes - found.bytes)
+      }
+      commit(
+        {
+          remove: found === undefined ? [] : [{ stream: state.stream, from: found.first, to: found.first + 1 }],
+          ranges: [{ stream: state.stream, ranges: after.ranges }],
+          durable: true
+        },
+        now,
+        [after]
+      )
+      return range
+    }
+
+    const entry: typeof Outbox.Service["entry"] = (stream, offset) =>
+      Effect.gen(function*() {
+        const state = streams.get(stream)
+        if (state === undefined || offset >= state.next) return undefined
+        const give = (end: number): void => {
+          state.inFlight = Math.max(state.inFlight, end)
+          state.given = Math.max(state.given, end)
+        }
+        const skipped = rangeAt(state.ranges, offset)
+        if (skipped !== undefined) return { _tag: "Skip", range: skipped }
+        const batch = yield* inTurn(() => {
+          const found = storage.batchAt(stream, offset)?.batch
+          if (found !== undefined) give(found.first + found.count)
+          return found
+        })
+        if (batch !== undefined) return { _tag: "Batch", batch }
+        const now = yield* Clock.currentTimeMillis
+        const range = yield* whileDiskIsFull(inTurn(() => declareDamage(state, offset, now)))
+        const detail = `offsets ${range.from} to ${range.to} of stream ${stream}`
+        yield* ledger.record({ source: "outbox", reason: "outbox-damaged", count: range.to - range.from, detail })
+        yield* Effect.logError(
+          `${range.to - range.from} metrics of the outbox are damaged and cannot be delivered (${detail}); ` +
+            "all others are"
+        )
+        return { _tag: "Skip", range }
+      })
+
+    const readDeadLetters = (
+      { stream }: StreamState,
+      rejected: ReadonlyArray<readonly [offset: number, reason: string]>
+    ): ReadonlyArray<DeadLetter> => {
+      const offsets = new Set(rejected.map(([offset]) => offset))
+      const metrics = new Map<number, string>()
+      let readTo = -1
+      for (const offset of offsets) {
+        if (offset < readTo) continue
+        const batch = storage.batchAt(stream, offset)?.batch
+        if (batch === undefined) continue
+        readTo = batch.first + batch.count
+        for (const [at, metric] of readDeadPoints(batch, storage.definitions(stream, batch.ids), offsets)) {
+          metrics.set(at, metric)
+        }
+      }
+      return rejected.map(([offset, reason]) => ({ stream, offset, reason, metric: metrics.get(offset) }))
+    }
+
+    const takeAcknowledgement = (
+      state: StreamState,
+      next: number,
+      rejected: ReadonlyArray<readonly [offset: number, reason: string]>,
+      now: number
+    ): { readonly acknowledged: number; readonly rejected: number } => {
+      const upTo = Math.max(state.acked, Math.min(next, state.next))
+      const fresh = new Map(rejected.filter(([offset]) => offset >= state.acked && offset < upTo))
+      if (upTo === state.acked) return { acknowledged: 0, rejected: 0 }
+      const letters = readDeadLetters(state, Array.from(fresh).sort((a, b) => a[0] - b[0]))
+      const gone = storage.tally(state.stream, upTo)
+      const acknowledged = upTo - state.acked - coveredOffsets(state.ranges, state.acked, upTo)
+      const after = {
+        ...state,
+        acked: upTo,
+        batches: Math.max(0, state.batches - gone.batches),
+        bytes: Math.max(0, state.bytes - gone.bytes),
+        ranges: rangesFrom(state.ranges, upTo)
+      }
+      const isOver = upTo === state.next && state !== current
+      commit(
+        {
+          remove: isOver ? [] : [{ stream: state.stream, from: 0, to: gone.to }],
+          ranges: isOver || state.ranges.length === 0 ? [] : [{ stream: state.stream, ranges: after.ranges }],
+          ended: isOver ? [state.stream] : [],
+          deadLetters: letters,
+          durable: letters.length > 0
+        },
+        now,
+        isOver ? [] : [after]
+      )
+      deadLetters = Math.min(limits.maxDeadLetters, deadLetters + letters.length)
+      return { acknowledged, rejected: fresh.size }
+    }
+
+    return {
+      sender: opening.sender,
+      stream: opening.stream,
+      append,
+      definitions: (stream, ids) =>
+        inTurn(() => {
+          const found = storage.definitions(stream, ids)
+          if (found.length === ids.length) return found
+          // Without its definition a series cannot be sent: the server refuses
+          // the points of an empty one, and they become dead letters.
+          const known = new Map(ids.map((id) => [id, storage.definitions(stream, [id]).at(0)]))
+          return Array.from(known, ([id, definition]) => definition ?? JSON.stringify({ id }))
+        }),
+      streams: Effect.sync(() =>
+        Array.from(streams.values()).filter((state) => state === current || state.acked < state.next)
+          .map(({ acked, next, stream }) => ({ stream, acked, next }))
+      ),
+      entry,
+      releaseInFlight: Effect.sync(() => {
+        for (const state of streams.values()) state.inFlight = 0
+        room.unsafeOpen()
+      }),
+      acknowledge: (stream, next, rejected) =>
+        Effect.gen(function*() {
+          const state = streams.get(stream)
+          if (state === undefined) return { acknowledged: 0, rejected: 0 }
+          const now = yield* Clock.currentTimeMillis
+          const taken = yield* whileDiskIsFull(inTurn(() => takeAcknowledgement(state, next, rejected, now)))
+          room.unsafeOpen()
+          return taken
+        }),
+      declareRollback: (stream, serverNext) =>
+        Effect.gen(function*() {
+          const now = yield* Clock.currentTimeMillis
+          return yield* whileDiskIsFull(inTurn(() => {
+            const state = streams.get(stream)
+            if (state === undefined) {
+              throw new OutboxError({ reason: "Failed", message: `the outbox has no stream ${stream}` })
+            }
+            const range = {
+              stream,
+              from: Math.min(serverNext, state.acked),
+              to: state.acked,
+              reason: "server-rollback"
+            }
+            const ranges = addRange(state.ranges, range)
+            commit({ ranges: [{ stream, ranges }], durable: true }, now, [{ ...state, acked: range.from, ranges }])
+            return range
+          }))
+        }),
+      awaitAppend: Effect.zipRight(appended.await, Effect.sync(() => appended.unsafeClose())),
+      stats: Effect.sync(() => {
+        let batches = 0
+        let metrics = 0
+        let bytes = 0
+        for (const state of streams.values()) {
+          batches += state.batches
+          bytes += state.bytes
+          metrics += state.next - state.acked - coveredOffsets(state.ranges, state.acked, state.next)
+        }
+        return { batches, metrics, bytes, deadLetters }
+      }),
+      deadLetters: inTurn(() => storage.deadLetters())
+    }
+  })
