@@ -1,11 +1,19 @@
 import { Cause, Effect, Either } from "effect"
-import type { CommitResult, MetricStore, StoreError, StreamOwnedError, StreamWriter } from "../store/MetricStore.js"
-import { applyDefinitions, type BatchFrame, type Dictionary } from "../wire/BatchCodec.js"
+import type {
+  CommitResult,
+  MetricStore,
+  Rejection,
+  StoreError,
+  StreamOwnedError,
+  StreamWriter
+} from "../store/MetricStore.js"
+import { applyDefinitions, type BatchFrame, definitionsIn, type Dictionary } from "../wire/BatchCodec.js"
 import {
-  decodeClientFrame,
+  decodeClientValue,
   encodeFrame,
   type ErrorCode,
   type Hello,
+  parseJson,
   PROTOCOL_VERSION,
   type Skip
 } from "../wire/Frames.js"
@@ -31,6 +39,11 @@ const maxDefinitions = 200_000
 
 const busyMillis = 1_000
 
+// Past this many, an ack tells only those rejections that no ack of the
+// connection told before: a sender that never says hello again would get all
+// of them with every ack.
+const maxRepeated = 1_000
+
 const problem = (code: ErrorCode, message: string, fatal: boolean, closeCode = 1008): Reply => ({
   frames: [encodeFrame({ type: "error", code, message, fatal })],
   ...(fatal ? { close: { code: closeCode, reason: code } } : undefined)
@@ -44,12 +57,24 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
   const { counters, owner, store } = options
   const writers = new Map<string, StreamWriter>()
   const dictionary: Dictionary = new Map()
+  /** Of each stream: the rejections before this offset were told on this connection. */
+  const told = new Map<string, number>()
+
+  const ack = (stream: string, next: number, rejected: ReadonlyArray<Rejection>): string => {
+    told.set(stream, next)
+    return encodeFrame({ type: "ack", stream, next, rejected })
+  }
+
+  const news = (stream: string, rejected: ReadonlyArray<Rejection>): ReadonlyArray<Rejection> => {
+    const before = told.get(stream) ?? 0
+    return rejected.length <= maxRepeated ? rejected : rejected.filter(([offset]) => offset >= before)
+  }
 
   const answer = (stream: string, result: CommitResult): Reply => ({
     frames: [
       result._tag === "Gap"
         ? encodeFrame({ type: "gap", stream, next: result.next })
-        : encodeFrame({ type: "ack", stream, next: result.next, rejected: result.rejected })
+        : ack(stream, result.next, news(stream, result.rejected))
     ]
   })
 
@@ -89,21 +114,24 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
         true
       ))
     }
-    const opened = frame.streams.map(({ acked, next, stream }) => ({
-      writer: { stream, sender: frame.sender, owner, acked },
-      next
+    const opened = frame.streams.map(({ acked, stream }): StreamWriter => ({
+      stream,
+      sender: frame.sender,
+      owner,
+      acked
     }))
-    for (const { writer } of opened) writers.set(writer.stream, writer)
+    for (const writer of opened) {
+      writers.set(writer.stream, writer)
+      told.delete(writer.stream)
+    }
     return Effect.gen(function*() {
       const welcomed: Array<{ readonly stream: string; readonly next: number }> = []
       const acks: Array<string> = []
-      for (const { writer } of opened) {
+      for (const writer of opened) {
         const { next, rejected } = yield* store.openStream(writer, options.isCurrentOwner)
         options.takeOver(writer.stream)
         welcomed.push({ stream: writer.stream, next })
-        if (next > writer.acked || rejected.length > 0) {
-          acks.push(encodeFrame({ type: "ack", stream: writer.stream, next, rejected }))
-        }
+        if (next > writer.acked || rejected.length > 0) acks.push(ack(writer.stream, next, rejected))
       }
       const welcome = encodeFrame({
         type: "welcome",
@@ -122,13 +150,6 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
     problem("protocol", `the stream ${stream} was not named in a hello on this connection`, true)
 
   const batch = (frame: BatchFrame): Effect.Effect<Reply, StoreError | StreamOwnedError> => {
-    const applied = applyDefinitions(dictionary, frame.define)
-    if (Either.isLeft(applied)) return Effect.succeed(problem("bad-frame", applied.left, false))
-    if (dictionary.size > maxDefinitions) {
-      return Effect.succeed(
-        problem("protocol", `more than ${maxDefinitions} series on one connection; connect again`, true)
-      )
-    }
     const writer = writers.get(frame.stream)
     if (writer === undefined) return Effect.succeed(notOpened(frame.stream))
     const prepared = prepareBatch(frame, dictionary, writer)
@@ -151,7 +172,15 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
     mode: "batch",
     handle: (text) =>
       Effect.suspend(() => {
-        const decoded = decodeClientFrame(text)
+        const json = parseJson(text)
+        if (Either.isLeft(json)) return Effect.succeed(problem("bad-frame", json.left, false))
+        const applied = applyDefinitions(dictionary, definitionsIn(json.right))
+        if (dictionary.size > maxDefinitions) {
+          return Effect.succeed(
+            problem("protocol", `more than ${maxDefinitions} series on one connection; connect again`, true)
+          )
+        }
+        const decoded = Either.flatMap(applied, () => decodeClientValue(json.right))
         if (Either.isLeft(decoded)) return Effect.succeed(problem("bad-frame", decoded.left, false))
         const frame = decoded.right
         switch (frame.type) {

@@ -5,9 +5,9 @@ import { isUtf8 } from "node:buffer"
 import type { CommitResult, StoreError, StreamOwnedError, StreamWriter } from "../store/MetricStore.js"
 import { Api, type BatchAnswer, type GapAnswer, type PlainAnswer } from "../wire/Api.js"
 import { applyDefinitions, type BatchFrame, type Dictionary } from "../wire/BatchCodec.js"
-import { BATCH_MEDIA_TYPE, decodeClientValue, Offset, SenderId, type Skip } from "../wire/Frames.js"
+import { BATCH_MEDIA_TYPE, decodeClientValue, Offset, parseJson, SenderId, type Skip } from "../wire/Frames.js"
 import { commitBatch, commitSkip, prepareBatch, storeProblem } from "./Ingest.js"
-import { parseJson, takePlain } from "./PlainMode.js"
+import { takePlain } from "./PlainMode.js"
 import { jsonText, Refused, refusedResponse } from "./Refused.js"
 import { discardRequestBody, withRequestBody } from "./RequestBody.js"
 import type { ServerParts } from "./ServerParts.js"
@@ -157,7 +157,7 @@ export const ingestHandlers = (parts: ServerParts) => {
             Effect.flatMap(readJson(body), (json) =>
               kind === "batch"
                 ? takeBatch(json, owner)
-                : Effect.map(Effect.catchAll(takePlain(store, counters, json), ofStore), plainAnswer)))
+                : Effect.map(Effect.catchTag(takePlain(store, counters, json), "StoreError", ofStore), plainAnswer)))
       }).pipe(
         Effect.catchAll((refused) => {
           if (refused.status === 503) {

@@ -35,6 +35,9 @@ export interface MetricsSockets {
 /** How often a silent connection is asked whether it lives; it is cut at the next one without an answer. */
 const pingInterval = Duration.seconds(20)
 
+/** How many connections may hold inflated frames at a time: each holds up to twice the limit of a frame. */
+const maxInflations = 16
+
 const statusText: { readonly [status: number]: string | undefined } = {
   400: "Bad Request",
   401: "Unauthorized",
@@ -60,6 +63,7 @@ export const makeMetricsSockets = (
   Effect.gen(function*() {
     const { auth, counters, inFlight, maxFrameBytes, store } = options
     const run = yield* FiberSet.makeRuntime()
+    const inflation = yield* Effect.makeSemaphore(maxInflations)
     const connections = new Set<SocketConnection>()
     const byStream = new Map<string, SocketConnection>()
     let stopping = false
@@ -108,6 +112,7 @@ export const makeMetricsSockets = (
           session,
           inFlight,
           maxFrameBytes,
+          inflation,
           run: (effect) => {
             run(effect)
           },

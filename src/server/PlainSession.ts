@@ -1,8 +1,9 @@
 import { Effect, Either } from "effect"
 import type { MetricStore } from "../store/MetricStore.js"
 import type { PlainAnswer } from "../wire/Api.js"
+import { parseJson } from "../wire/Frames.js"
 import { storeProblem } from "./Ingest.js"
-import { parseJson, takePlain } from "./PlainMode.js"
+import { takePlain } from "./PlainMode.js"
 import type { ServerCounters } from "./ServerCounters.js"
 import type { Reply, SocketSession } from "./SocketSession.js"
 
@@ -29,7 +30,11 @@ export const makePlainSession = (store: typeof MetricStore.Service, counters: Se
     Effect.suspend(() =>
       Either.match(parseJson(text), {
         onLeft: (message) => Effect.succeed(failure(message)),
-        onRight: (json) => Effect.map(takePlain(store, counters, json), answerOf)
+        onRight: (json) =>
+          takePlain(store, counters, json).pipe(
+            Effect.map(answerOf),
+            Effect.catchTag("Refused", ({ message }) => Effect.succeed(failure(message)))
+          )
       })
     ).pipe(
       Effect.catchAllCause((cause) =>

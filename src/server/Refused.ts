@@ -30,3 +30,21 @@ export const refusedResponse = (
         : { "retry-after": String(refused.retryAfterSeconds) })
     }
   })
+
+const mebibytes = (bytes: number): string => bytes % 1_048_576 === 0 ? `${bytes / 1_048_576} MiB` : `${bytes} bytes`
+
+/** A body over the limit; `how` says when it was, as in " after gunzip". */
+export const tooLarge = (limit: number, how: string): Refused =>
+  new Refused({
+    status: 413,
+    code: "too-large",
+    message: `the body is larger than ${mebibytes(limit)}${how}; send it in several parts`
+  })
+
+/** The server holds as many bytes as it may. */
+export const serverBusy = new Refused({
+  status: 503,
+  code: "busy",
+  message: "the server holds as many bytes as it may; try again",
+  retryAfterSeconds: 1
+})

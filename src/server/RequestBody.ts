@@ -1,17 +1,8 @@
 import { Effect } from "effect"
 import type { IncomingMessage } from "node:http"
-import { gunzip } from "node:zlib"
 import type { InFlight } from "./InFlight.js"
-import { Refused } from "./Refused.js"
-
-const mebibytes = (bytes: number): string => bytes % 1_048_576 === 0 ? `${bytes / 1_048_576} MiB` : `${bytes} bytes`
-
-const tooLarge = (limit: number, how: string): Refused =>
-  new Refused({
-    status: 413,
-    code: "too-large",
-    message: `the body is larger than ${mebibytes(limit)}${how}; send it in several parts`
-  })
+import { inflate } from "./inflate.js"
+import { Refused, serverBusy, tooLarge } from "./Refused.js"
 
 // A client that still sends reads no answer: what is past the limit is read
 // and thrown away, up to this many bytes, so that it sees the 413.
@@ -27,25 +18,10 @@ const drain = (request: IncomingMessage): void => {
   request.resume()
 }
 
-/** Inflates gzip, up to `limit` bytes. Fails with status 413 or 400. */
-export const inflate = (bytes: Uint8Array, limit: number): Effect.Effect<Buffer, Refused> =>
-  Effect.async<Buffer, Refused>((resume) => {
-    gunzip(bytes, { maxOutputLength: limit }, (error, result) => {
-      if (error === null) return resume(Effect.succeed(result))
-      const code = "code" in error ? error.code : undefined
-      resume(Effect.fail(
-        code === "ERR_BUFFER_TOO_LARGE"
-          ? tooLarge(limit, " after gunzip")
-          : new Refused({ status: 400, code: "bad-gzip", message: `the body is no gzip: ${error.message}` })
-      ))
-    })
-  })
-
 const collect = (
   request: IncomingMessage,
   limit: number,
-  inFlight: InFlight,
-  held: { bytes: number }
+  take: (bytes: number) => boolean
 ): Effect.Effect<Buffer, Refused> =>
   Effect.async<Buffer, Refused>((resume) => {
     const chunks: Array<Buffer> = []
@@ -64,9 +40,7 @@ const collect = (
     const onData = (chunk: Buffer) => {
       size += chunk.length
       if (size > limit) return fail(tooLarge(limit, ""))
-      if (inFlight.isFull) return fail(serverBusy)
-      held.bytes += chunk.length
-      inFlight.add(chunk.length)
+      if (!take(chunk.length)) return fail(serverBusy)
       chunks.push(chunk)
     }
     const onEnd = () => {
@@ -85,16 +59,9 @@ const collect = (
     return Effect.sync(detach)
   })
 
-const serverBusy = new Refused({
-  status: 503,
-  code: "busy",
-  message: "the server holds as many bytes as it may; try again",
-  retryAfterSeconds: 1
-})
-
 /**
  * Reads a request's body, inflated where it is gzip, and hands it to `use`.
- * Its bytes count as in flight until `use` is done. At most `limit` bytes,
+ * Its bytes, inflated ones too, count as in flight until `use` is done. At most `limit` bytes,
  * before and after inflating: fails with status 413, 415 (another encoding),
  * 400 (broken) or 503 (the server holds too much).
  */
@@ -105,7 +72,13 @@ export const withRequestBody = <A, E, R>(
   use: (body: Buffer) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | Refused, R> =>
   Effect.suspend(() => {
-    const held = { bytes: 0 }
+    let held = 0
+    const take = (bytes: number): boolean => {
+      if (inFlight.isFull) return false
+      held += bytes
+      inFlight.add(bytes)
+      return true
+    }
     const encoding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase()
     if (encoding !== "identity" && encoding !== "gzip" && encoding !== "x-gzip") {
       drain(request)
@@ -117,10 +90,10 @@ export const withRequestBody = <A, E, R>(
         })
       )
     }
-    return collect(request, limit, inFlight, held).pipe(
-      Effect.flatMap((body) => encoding === "identity" ? Effect.succeed(body) : inflate(body, limit)),
+    return collect(request, limit, take).pipe(
+      Effect.flatMap((body) => encoding === "identity" ? Effect.succeed(body) : inflate(body, limit, take)),
       Effect.flatMap(use),
-      Effect.ensuring(Effect.sync(() => inFlight.remove(held.bytes)))
+      Effect.ensuring(Effect.sync(() => inFlight.remove(held)))
     )
   })
 

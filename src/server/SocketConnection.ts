@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer"
 import type { RawData, WebSocket } from "ws"
 import type { InFlight } from "./InFlight.js"
 import { nextTurn } from "../store/nextTurn.js"
-import { inflate } from "./RequestBody.js"
+import { inflate } from "./inflate.js"
 import type { Reply, SocketSession } from "./SocketSession.js"
 
 /** What a connection needs of its server. */
@@ -11,6 +11,8 @@ export interface ConnectionOptions {
   readonly session: SocketSession
   readonly inFlight: InFlight
   readonly maxFrameBytes: number
+  /** How many connections of the server may hold inflated frames at a time. */
+  readonly inflation: Effect.Semaphore
   /** Starts an Effect in the server's scope. */
   readonly run: (effect: Effect.Effect<void>) => void
   readonly onClose: () => void
@@ -30,6 +32,10 @@ export interface SocketConnection {
 // share one write, and sockets get a turn in between.
 const groupBytes = 1_048_576
 
+// What a frame costs beside its bytes: the objects that carry it, so that a
+// flood of tiny ones is bounded too.
+const frameCost = 512
+
 // A client that does not read its answers is cut past this many bytes of them.
 const maxUnread = 8 * 1_048_576
 
@@ -38,6 +44,13 @@ const bufferOf = (data: RawData): Buffer =>
 
 const gzipCodec = 1
 
+interface Frame {
+  readonly data: Buffer
+  readonly isBinary: boolean
+}
+
+const isGzip = ({ data, isBinary }: Frame): boolean => isBinary && data[0] === gzipCodec
+
 /**
  * Serves one WebSocket: hands its frames to the session in order, sends the
  * answers in order, and stops reading while this connection or the whole
@@ -45,7 +58,7 @@ const gzipCodec = 1
  */
 export const serveConnection = (ws: WebSocket, options: ConnectionOptions): SocketConnection => {
   const { inFlight, maxFrameBytes, session } = options
-  const pending: Array<{ readonly data: Buffer; readonly isBinary: boolean }> = []
+  const pending: Array<Frame> = []
   const maxHeld = 2 * maxFrameBytes
   let held = 0
   let working = false
@@ -62,6 +75,11 @@ export const serveConnection = (ws: WebSocket, options: ConnectionOptions): Sock
     if (ws.isPaused || (held < maxHeld && !inFlight.isFull)) return
     ws.pause()
     if (inFlight.isFull) inFlight.whenRoom(resumeIfRoom)
+  }
+
+  const hold = (bytes: number): void => {
+    held += bytes
+    inFlight.add(bytes)
   }
 
   const release = (bytes: number): void => {
@@ -90,15 +108,16 @@ export const serveConnection = (ws: WebSocket, options: ConnectionOptions): Sock
       ? Effect.succeed(bytes.toString("utf8"))
       : Effect.fail(session.unreadable("bad-frame", "the frame is not UTF-8"))
 
-  const read = (data: Buffer, isBinary: boolean): Effect.Effect<string, Reply> => {
+  const read = (frame: Frame, take: (bytes: number) => boolean): Effect.Effect<string, Reply> => {
+    const { data, isBinary } = frame
     if (data.length > maxFrameBytes) {
       return Effect.fail(
         session.unreadable("too-large", `a frame of ${data.length} bytes; at most ${maxFrameBytes} are taken`)
       )
     }
     if (!isBinary) return Effect.succeed(data.toString("utf8"))
-    if (data[0] === gzipCodec) {
-      return inflate(data.subarray(1), maxFrameBytes).pipe(
+    if (isGzip(frame)) {
+      return inflate(data.subarray(1), maxFrameBytes, take).pipe(
         Effect.mapError((error) =>
           error.code === "too-large"
             ? session.unreadable("too-large", `a frame of more than ${maxFrameBytes} bytes after gunzip`)
@@ -113,22 +132,30 @@ export const serveConnection = (ws: WebSocket, options: ConnectionOptions): Sock
     )
   }
 
-  const work: Effect.Effect<void> = Effect.gen(function*() {
-    while (pending.length > 0 && !closed) {
-      const group: Array<Effect.Effect<Reply>> = []
-      let bytes = 0
+  const handleGroup: Effect.Effect<void> = Effect.suspend(() => {
+    let bytes = 0
+    const group = Effect.gen(function*() {
+      const answers: Array<Effect.Effect<Reply>> = []
       while (bytes < groupBytes) {
         const frame = pending.shift()
         if (frame === undefined) break
-        bytes += frame.data.length
+        bytes += frame.data.length + frameCost
         // Read here, one after the other: inflating takes turns of its own and must not change the order.
-        const text = yield* Effect.either(read(frame.data, frame.isBinary))
-        group.push(text._tag === "Left" ? Effect.succeed(text.left) : session.handle(text.right))
+        const text = yield* Effect.either(read(frame, (inflated) => {
+          bytes += inflated
+          hold(inflated)
+          return true
+        }))
+        answers.push(text._tag === "Left" ? Effect.succeed(text.left) : session.handle(text.right))
       }
-      const replies = yield* Effect.all(group, { concurrency: "unbounded" }).pipe(
-        Effect.ensuring(Effect.sync(() => release(bytes)))
-      )
-      for (const reply of replies) send(reply)
+      for (const reply of yield* Effect.all(answers, { concurrency: "unbounded" })) send(reply)
+    }).pipe(Effect.ensuring(Effect.sync(() => release(bytes))))
+    return pending.some(isGzip) ? options.inflation.withPermits(1)(group) : group
+  })
+
+  const work: Effect.Effect<void> = Effect.gen(function*() {
+    while (pending.length > 0 && !closed) {
+      yield* handleGroup
       resumeIfRoom()
       if (pending.length > 0) yield* nextTurn
     }
@@ -156,8 +183,7 @@ export const serveConnection = (ws: WebSocket, options: ConnectionOptions): Sock
     heard = true
     if (closed) return
     const data = bufferOf(message)
-    held += data.length
-    inFlight.add(data.length)
+    hold(data.length + frameCost)
     pending.push({ data, isBinary })
     pauseIfFull()
     startWork()
@@ -174,7 +200,7 @@ export const serveConnection = (ws: WebSocket, options: ConnectionOptions): Sock
     closed = true
     inFlight.forget(resumeIfRoom)
     let left = 0
-    for (const { data } of pending.splice(0)) left += data.length
+    for (const { data } of pending.splice(0)) left += data.length + frameCost
     release(left)
     options.onClose()
   })

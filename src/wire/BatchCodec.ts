@@ -91,18 +91,18 @@ const isOffset = (value: unknown): value is number => Number.isSafeInteger(value
 
 const isArray = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
 
+/** Whether a value can name a stream or a sender: 1 to 128 units of well-formed text. */
+export const isStreamName = (value: unknown): value is string =>
+  typeof value === "string" && value.length >= 1 && value.length <= 128 && isWellFormed(value)
+
 /** Checks the shape of a batch frame. What is wrong inside one point is found by {@link readPoints}. */
 export const decodeBatchFrame = (json: unknown): Either.Either<BatchFrame, string> => {
   if (typeof json !== "object" || json === null) return Either.left("expected an object")
   const frame: { readonly [key: string]: unknown } = { ...json }
   const { acked, define = [], fields = [], first, sender, series, stream, time, timeUnit = "ms", value } = frame
-  if (typeof stream !== "string" || stream.length < 1 || stream.length > 128) {
-    return Either.left("stream: expected 1 to 128 characters")
-  }
+  if (!isStreamName(stream)) return Either.left("stream: expected 1 to 128 characters")
   if (!isOffset(first)) return Either.left("first: expected a whole number from 0 on")
-  if (sender !== undefined && (typeof sender !== "string" || sender.length < 1 || sender.length > 128)) {
-    return Either.left("sender: expected 1 to 128 characters")
-  }
+  if (sender !== undefined && !isStreamName(sender)) return Either.left("sender: expected 1 to 128 characters")
   if (acked !== undefined && !isOffset(acked)) return Either.left("acked: expected a whole number from 0 on")
   if (!isTimeUnit(timeUnit)) return Either.left("timeUnit: expected s, ms, us or ns")
   if (!isArray(define)) return Either.left("define: expected an array")
@@ -146,21 +146,28 @@ const readDefinition = (definition: { readonly [key: string]: unknown }): Series
   return makeSeries(origin, metric_type, tags, { kind, unit })
 }
 
+/** The definitions that a value brings if it is meant as a batch, however wrong the rest of it is. */
+export const definitionsIn = (json: unknown): ReadonlyArray<unknown> =>
+  typeof json === "object" && json !== null && "type" in json && json.type === "batch" && "define" in json &&
+    isArray(json.define)
+    ? json.define
+    : []
+
 /**
  * Applies the definitions of a frame to a connection's dictionary. They count
- * whatever becomes of the frame. Fails only when an entry has no usable id.
+ * whatever becomes of the frame. Fails when an entry has no usable id; the
+ * others are applied all the same.
  */
 export const applyDefinitions = (
   dictionary: Dictionary,
   define: ReadonlyArray<unknown>
 ): Either.Either<void, string> => {
+  let usable = true
   for (const entry of define) {
-    if (typeof entry !== "object" || entry === null || !("id" in entry) || !isOffset(entry.id)) {
-      return Either.left("define: every entry needs an id, a whole number from 0 on")
-    }
-    dictionary.set(entry.id, readDefinition({ ...entry }))
+    if (typeof entry !== "object" || entry === null || !("id" in entry) || !isOffset(entry.id)) usable = false
+    else dictionary.set(entry.id, readDefinition({ ...entry }))
   }
-  return Either.void
+  return usable ? Either.void : Either.left("define: every entry needs an id, a whole number from 0 on")
 }
 
 /** The points of a batch after every check, each with its offset in the stream. */

@@ -1,5 +1,6 @@
 import { Either, Schema } from "effect"
 import { formatProblem } from "../domain/decodeMetric.js"
+import { isWellFormed } from "../domain/Json.js"
 import { type BatchFrame, decodeBatchFrame } from "./BatchCodec.js"
 
 /** WebSocket subprotocol of batch mode; a connection without it speaks plain mode. */
@@ -14,11 +15,18 @@ export const PROTOCOL_VERSION = 1
 /** Close code by which a server says that a newer connection of the same stream took over. */
 export const CLOSE_SUPERSEDED = 4001
 
+// Text with a lone surrogate would come back from a store as another text.
+const StreamName = Schema.String.pipe(
+  Schema.minLength(1),
+  Schema.maxLength(128),
+  Schema.filter(isWellFormed, { message: () => "the string holds a lone surrogate" })
+)
+
 /** Names one opening of an outbox: a random 128-bit id, written as text. */
-export const StreamId = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(128))
+export const StreamId = StreamName
 
 /** The name of a sender, for people; a UUID by default. */
-export const SenderId = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(128))
+export const SenderId = StreamName
 
 /** A place in a stream: how many points were accepted into it before this one. */
 export const Offset = Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER))
@@ -117,7 +125,8 @@ const decodeSkip = Schema.decodeUnknownEither(Skip)
 /** What a sender sends in batch mode. */
 export type ClientFrame = Hello | BatchFrame | Skip
 
-const parseJson = (text: string): Either.Either<unknown, string> =>
+/** Reads JSON text, or says why it is none. */
+export const parseJson = (text: string): Either.Either<unknown, string> =>
   Either.try({
     try: () => JSON.parse(text) as unknown,
     catch: (cause) => `not JSON: ${cause instanceof Error ? cause.message : String(cause)}`

@@ -109,6 +109,51 @@ describe("the socket in batch mode", () => {
       expect(yield* again.next).toEqual({ type: "ack", stream: "s1", next: 1, rejected: [] })
     }).pipe(Effect.provide(memoryStore)))
 
+  it.scopedLive("applies definitions whatever becomes of their frame", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const peer = yield* open("s1")(server)
+      const one = batch("s1", 0, [1])
+      for (
+        const [frame, answer] of [
+          [{ ...one, define: one.define, time: [] }, { type: "error", code: "bad-frame", fatal: false }],
+          [{ ...one, define: [{ id: 2, origin: "test", metric_type: "m" }], first: 9 }, { type: "gap" }],
+          [
+            { ...one, define: [{ id: -1 }, { id: 3, origin: "test", metric_type: "m" }] },
+            { type: "error", code: "bad-frame", message: expect.stringContaining("define"), fatal: false }
+          ]
+        ]
+      ) {
+        peer.send(frame)
+        expect(yield* peer.next).toMatchObject(answer)
+      }
+      peer.send({ ...batch("s1", 0, [1, 2, 3], { define: false }), series: [1, 2, 3] })
+      expect(yield* peer.next).toEqual({ type: "ack", stream: "s1", next: 3, rejected: [] })
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.scopedLive("repeats rejections with every ack, but a long list only once a connection", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const peer = yield* open("s1")(server)
+      const rejectedOf = Effect.map(peer.next, (frame) => {
+        expect(frame).toMatchObject({ type: "ack", rejected: expect.any(Array) })
+        return typeof frame === "object" && frame !== null && "rejected" in frame && Array.isArray(frame.rejected)
+          ? frame.rejected.length
+          : -1
+      })
+      peer.send(batch("s1", 0, [null]))
+      expect(yield* rejectedOf).toBe(1)
+      peer.send(batch("s1", 1, [1], { define: false }))
+      expect(yield* rejectedOf).toBe(1)
+      peer.send(batch("s1", 2, Array.from({ length: 2_000 }, () => null), { define: false }))
+      expect(yield* rejectedOf).toBe(2_000)
+      peer.send(batch("s1", 2_002, [null, 1], { define: false }))
+      expect(yield* rejectedOf).toBe(1)
+      peer.send(hello("s1", 1, 2_004))
+      expect(yield* peer.next).toMatchObject({ type: "welcome" })
+      expect(yield* rejectedOf).toBe(2_001)
+    }).pipe(Effect.provide(memoryStore)))
+
   it.scopedLive("lets the newest hello of a stream close the older socket", () =>
     Effect.gen(function*() {
       const server = yield* startServer()
@@ -343,6 +388,42 @@ describe("back-pressure and watching", () => {
             commit: (batch) => Effect.as(gate.await, committed(batch))
           }
         })
+      )
+    ))
+  })
+
+  it.scopedLive("counts what tiny frames and inflated ones cost, and gives it all back", () => {
+    const gate = Effect.unsafeMakeLatch(false)
+    return Effect.gen(function*() {
+      const server = yield* startServer({ maxFrameBytes: 100_000 })
+      const tiny = yield* connect(server)
+      const squeezed = yield* connect(server)
+      const metric = { origin: "a", metric_type: "m", value: 1, metadata: { pad: "x".repeat(4_000) } }
+      const held = request(server, "/api/status").pipe(
+        Effect.map(({ text }) => Number(/"inFlightBytes":(\d+)/.exec(text)?.[1]))
+      )
+      const frame = gzipFrame([metric, metric])
+      expect(frame.length).toBeLessThan(500)
+      squeezed.send(frame)
+      yield* Effect.repeat(held, { until: (bytes) => bytes > 8_000 })
+      tiny.send(metric)
+      // 2 bytes each: counted by their bytes alone, all of them would be read at once.
+      const count = 10_000
+      for (let i = 0; i < count; i++) tiny.send("[]")
+      yield* Effect.repeat(held, { until: (bytes) => bytes > 200_000 })
+      expect(yield* held).toBeLessThan(10_000_000)
+      yield* gate.open
+      expect(yield* squeezed.next).toEqual({ type: "success", accepted: 2 })
+      expect(yield* tiny.next).toEqual({ type: "success", accepted: 1 })
+      for (let i = 0; i < count; i++) expect(yield* tiny.next).toEqual({ type: "success", accepted: 0 })
+      expect(yield* held).toBe(0)
+    }).pipe(Effect.provide(
+      Layer.scoped(
+        MetricStore,
+        Effect.map(Layer.build(memoryStore), (context) => ({
+          ...Context.get(context, MetricStore),
+          commitPlain: () => gate.await
+        }))
       )
     ))
   })
