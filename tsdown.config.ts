@@ -1,7 +1,7 @@
 import { defineConfig } from "tsdown"
+import { thirdPartyLicenses } from "./scripts/ThirdPartyLicenses.js"
 
-// better-sqlite3 is a native addon and must stay a package of its own. What
-// Effect offers for other runtimes and never loads here stays unresolved.
+// A native addon must stay a package of its own.
 const external = ["better-sqlite3"]
 
 /** The executable: everything but the native addon in few files, so that it starts fast and needs little memory. */
@@ -9,13 +9,15 @@ const executable = defineConfig({
   name: "executable",
   entry: { bin: "src/bin.ts" },
   outDir: "dist",
-  clean: ["dist/bin.js", "dist/chunks"],
+  clean: ["dist/bin.js", "dist/chunks", "dist/bin-licenses.txt"],
   platform: "node",
   target: "node20.19",
   format: "esm",
   fixedExtension: false,
   external,
   noExternal: (id) => !external.includes(id),
+  inlineOnly: false,
+  plugins: [thirdPartyLicenses("bin-licenses.txt")],
   outputOptions: { chunkFileNames: "chunks/[name]-[hash].js" },
   minify: true,
   dts: false,
@@ -35,6 +37,8 @@ const dashboard = defineConfig({
   fixedExtension: false,
   hash: false,
   noExternal: /.*/,
+  inlineOnly: false,
+  plugins: [thirdPartyLicenses("licenses.txt")],
   minify: true,
   dts: false,
   copy: ["src/dashboard/index.html"],
