@@ -75,8 +75,8 @@ const stallPercent = (before: number | undefined, now: number | undefined, secon
   return micros === undefined ? undefined : Math.min(100, micros / 10_000)
 }
 
-const parsed = <A>(file: ProcFile, parse: (text: string) => A | undefined): A | undefined => {
-  const text = file.read()
+const parsed = <A>(file: ProcFile, nowMillis: number, parse: (text: string) => A | undefined): A | undefined => {
+  const text = file.read(nowMillis)
   return text === undefined ? undefined : parse(text)
 }
 
@@ -141,8 +141,8 @@ const make = (
 
     let mountsText: string | undefined
     let mountList: ReadonlyArray<Mount> = []
-    const listMounts = (): ReadonlyArray<Mount> => {
-      const text = mounts.read()
+    const listMounts = (nowMillis: number): ReadonlyArray<Mount> => {
+      const text = mounts.read(nowMillis)
       if (text !== mountsText) {
         mountsText = text
         mountList = text === undefined ? [] : parseMounts(text, keep)
@@ -155,34 +155,34 @@ const make = (
     let processes: number | undefined
     let processesCountedAt = -Infinity
 
-    const readCounters = (nanos: bigint): Counters => {
+    const readCounters = (millis: number, nanos: bigint): Counters => {
       const pressure: Array<Counters["pressure"][number]> = []
       for (const { file, resource } of pressures) {
-        const counters = parsed(file, parsePressure)
+        const counters = parsed(file, millis, parsePressure)
         if (counters !== undefined) pressure.push({ resource, ...counters })
       }
       return {
         nanos,
-        stat: parsed(stat, parseStat),
-        disks: parsed(diskstats, (text) => parseDiskstats(text, keep.device)),
-        interfaces: parsed(netDev, (text) => parseNetDev(text, keep.interface)),
+        stat: parsed(stat, millis, parseStat),
+        disks: parsed(diskstats, millis, (text) => parseDiskstats(text, keep.device)),
+        interfaces: parsed(netDev, millis, (text) => parseNetDev(text, keep.interface)),
         pressure
       }
     }
 
     const clock = yield* Effect.clock
     // Counters are read once now, so that the first sample can have rates.
-    let last = readCounters(clock.unsafeCurrentTimeNanos())
+    let last = readCounters(clock.unsafeCurrentTimeMillis(), clock.unsafeCurrentTimeNanos())
 
     const snapshot = (timestamp: number, nanos: bigint): SystemMetrics | undefined => {
-      const now = readCounters(nanos)
-      const memory = parsed(meminfo, parseMeminfo)
+      const now = readCounters(timestamp, nanos)
+      const memory = parsed(meminfo, timestamp, parseMeminfo)
       if (now.stat === undefined && memory === undefined) return undefined
       const seconds = Number(now.nanos - last.nanos) / 1e9
       const measurable = seconds >= shortestWindowSeconds
       const before = measurable ? last : undefined
       if (measurable) last = now
-      const load = parsed(loadavg, parseLoadavg)
+      const load = parsed(loadavg, timestamp, parseLoadavg)
       if (timestamp - processesCountedAt >= countProcessesEvery || timestamp < processesCountedAt) {
         processes = countProcesses(procfs)
         processesCountedAt = timestamp
@@ -190,7 +190,7 @@ const make = (
       return new SystemMetrics({
         host,
         timestamp,
-        uptimeSeconds: parsed(uptime, parseUptime),
+        uptimeSeconds: parsed(uptime, timestamp, parseUptime),
         cpu: now.stat === undefined ? undefined : cpuOf(now.stat, before?.stat, seconds),
         load: load?.load,
         memory: memory?.memory,
@@ -209,7 +209,7 @@ const make = (
           threads: load?.threads,
           forksPerSecond: perSecond(before?.stat?.forks, now.stat?.forks, seconds)
         },
-        fileDescriptors: parsed(fileNr, parseFileNr),
+        fileDescriptors: parsed(fileNr, timestamp, parseFileNr),
         temperatures: temperatures.at(timestamp),
         pressure: now.pressure.map((one, i): PressureMetrics => {
           const then = find(before?.pressure, i, (other) => other.resource === one.resource)

@@ -1,4 +1,4 @@
-import { Duration, Effect, Fiber, Option, type Scope } from "effect"
+import { Clock, Duration, Effect, Fiber, Option, type Scope } from "effect"
 import type { FilesystemMetrics } from "../../../domain/SystemMetrics.js"
 import { LastKnown } from "../LastKnown.js"
 import { type FilesystemSpace, StatFs } from "../StatFs.js"
@@ -40,7 +40,7 @@ const toMetrics = (mount: Mount, space: FilesystemSpace): FilesystemMetrics => (
  * for a minute. `root` is where the host's `/` is seen.
  */
 const make = (
-  mounts: () => ReadonlyArray<Mount>,
+  mounts: (nowMillis: number) => ReadonlyArray<Mount>,
   root: string
 ): Effect.Effect<LastKnown<ReadonlyArray<FilesystemMetrics>>, never, Scope.Scope> =>
   Effect.gen(function*() {
@@ -75,7 +75,7 @@ const make = (
 
     const read = Effect.gen(function*() {
       round++
-      const listed = mounts()
+      const listed = mounts(yield* Clock.currentTimeMillis)
       for (const mount of listed) {
         const space = yield* ask(mount)
         if (Option.isSome(space) && space.value.blocks > 0) {

@@ -2,8 +2,8 @@ import * as fs from "node:fs"
 
 const noDescriptor = -1
 
-/** How many readings of an absent file go by before it is looked for again: a minute at a second's interval. */
-const readingsUntilRetry = 60
+/** How long an absent file is not looked for again, ms. */
+const lookAgainAfter = 10_000
 
 /**
  * The memory into which files are read, shared by all files of a probe and
@@ -30,7 +30,7 @@ export class ReadBuffer {
  */
 export class ProcFile {
   private descriptor = noDescriptor
-  private readingsLeftOut = readingsUntilRetry
+  private lookedAt = -Infinity
 
   /**
    * `paths` are tried in order. `short` says that the kernel gives the whole
@@ -43,9 +43,9 @@ export class ProcFile {
     private readonly short: boolean
   ) {}
 
-  /** The file's text now, or `undefined` when it is absent. */
-  read(): string | undefined {
-    if (this.descriptor === noDescriptor && !this.open()) return undefined
+  /** The file's text now, or `undefined` when it is absent. `nowMillis` tells when to look for it again. */
+  read(nowMillis: number): string | undefined {
+    if (this.descriptor === noDescriptor && !this.open(nowMillis)) return undefined
     try {
       return this.readAll()
     } catch {
@@ -61,9 +61,11 @@ export class ProcFile {
     this.descriptor = noDescriptor
   }
 
-  private open(): boolean {
-    if (++this.readingsLeftOut <= readingsUntilRetry) return false
-    this.readingsLeftOut = 0
+  private open(nowMillis: number): boolean {
+    const since = nowMillis - this.lookedAt
+    // A clock that was set back says nothing.
+    if (since >= 0 && since < lookAgainAfter) return false
+    this.lookedAt = nowMillis
     for (const path of this.paths) {
       try {
         this.descriptor = fs.openSync(path, "r")
