@@ -1,21 +1,22 @@
 import { Command } from "@effect/cli"
 import { Effect } from "effect"
+import { SOCKET_PATH } from "../wire/Endpoint.js"
 import { logFormat, logFormatOption } from "./CommonOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { serverOptions, startServer } from "./ServerOptions.js"
+import { serverOptions, startServer, tlsOptions } from "./ServerOptions.js"
 import { loggerLayer } from "./Terminal.js"
 
 /** `serve`: the server alone, until it is stopped. */
 export const serveCommand = Command.make(
   "serve",
-  { ...serverOptions, logFormat: logFormatOption },
+  { ...serverOptions, ...tlsOptions, logFormat: logFormatOption },
   (options) =>
     Effect.gen(function*() {
       const format = yield* logFormat(options.logFormat)
       const work = Effect.gen(function*() {
-        const { dataDir, port, url } = yield* startServer(options)
+        const { dataDir, url } = yield* startServer(options)
         yield* Effect.logInfo(`listening on ${url}`).pipe(
-          Effect.annotateLogs({ metrics: `ws://${options.host}:${port}/ws/metrics`, data: dataDir })
+          Effect.annotateLogs({ metrics: url.replace(/^http/, "ws") + SOCKET_PATH, data: dataDir })
         )
         return yield* Effect.never
       })

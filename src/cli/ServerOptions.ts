@@ -1,6 +1,7 @@
 import { Options } from "@effect/cli"
-import type { FileSystem, Path } from "@effect/platform"
+import { FileSystem, type Path } from "@effect/platform"
 import { Config, Context, Duration, Effect, Layer, Option, type Redacted, Schema, type Scope } from "effect"
+import type { TlsFiles } from "../server/Listener.js"
 import { MetricsServer } from "../server/MetricsServer.js"
 import { MetricStore } from "../store/MetricStore.js"
 import { enforceRetention } from "../store/Retention.js"
@@ -48,6 +49,22 @@ export const serverOptions = {
   )
 }
 
+/** Options of a server that others reach. `up` has none of them: its collector comes over loopback. */
+export const tlsOptions = {
+  tlsCert: Options.text("tls-cert").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription("Certificate (PEM): serve over TLS; goes with --tls-key"),
+    Options.withFallbackConfig(Config.string("tls-cert")),
+    Options.optional
+  ),
+  tlsKey: Options.text("tls-key").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription("Key of the certificate (PEM)"),
+    Options.withFallbackConfig(Config.string("tls-key")),
+    Options.optional
+  )
+}
+
 /** The server options as the command line gave them. */
 export interface ServerChoice {
   readonly host: string
@@ -56,6 +73,8 @@ export interface ServerChoice {
   readonly token: Option.Option<Redacted.Redacted>
   readonly tokenFile: Option.Option<string>
   readonly insecure: boolean
+  readonly tlsCert?: Option.Option<string>
+  readonly tlsKey?: Option.Option<string>
   /** Zero: keep everything. */
   readonly retention: Duration.Duration
 }
@@ -69,6 +88,21 @@ export interface RunningServer {
   readonly token: Redacted.Redacted | undefined
 }
 
+const readPem = (option: string, path: string): Effect.Effect<string, CliFailure, FileSystem.FileSystem> =>
+  Effect.flatMap(
+    FileSystem.FileSystem,
+    (fs) => Effect.mapError(fs.readFileString(path), (error) => misuse(`${option} ${path}: ${error.message}`))
+  )
+
+const readTls = (
+  { tlsCert = Option.none(), tlsKey = Option.none() }: ServerChoice
+): Effect.Effect<TlsFiles | undefined, CliFailure, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    if (Option.isNone(tlsCert) && Option.isNone(tlsKey)) return undefined
+    if (Option.isNone(tlsCert) || Option.isNone(tlsKey)) return yield* misuse("--tls-cert and --tls-key go together")
+    return { cert: yield* readPem("--tls-cert", tlsCert.value), key: yield* readPem("--tls-key", tlsKey.value) }
+  })
+
 /** Opens the store and starts the server; both live as long as the scope. */
 export const startServer = (
   choice: ServerChoice,
@@ -76,6 +110,7 @@ export const startServer = (
 ): Effect.Effect<RunningServer, CliFailure, FileSystem.FileSystem | Path.Path | Scope.Scope> =>
   Effect.gen(function*() {
     const token = yield* readToken(choice)
+    const tls = yield* readTls(choice)
     const dataDir = yield* dataDirectory(choice.dataDir)
     const dashboardDir = yield* dashboardFiles
     const { version } = yield* packageInfo
@@ -85,6 +120,7 @@ export const startServer = (
       insecure: choice.insecure,
       version,
       ...(token === undefined ? {} : { token }),
+      ...(tls === undefined ? {} : { tls }),
       ...(dashboardDir === undefined ? {} : { dashboardDir }),
       ...(pipeline === undefined ? {} : { pipeline })
     })
