@@ -3,6 +3,7 @@ import { FileSystem, Path } from "@effect/platform"
 import { Chunk, Clock, Console, Effect, Either, Layer, Option, Stream } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
 import type { MetricsGenerator } from "../generators/MetricsGenerator.js"
+import { SocketConnector } from "../sender/SocketConnector.js"
 import { probeSocket } from "../sender/SocketTransport.js"
 import { parseEndpoint } from "../wire/Endpoint.js"
 import { chosenGenerators } from "./Agent.js"
@@ -107,7 +108,10 @@ export const checkCommand = Command.make(
         ...remote,
         {
           name: "socket",
-          try: Effect.as(probeSocket(endpoint, token), `speaks our protocol on ${endpoint.socketUrl}`)
+          try: probeSocket(endpoint, token).pipe(
+            Effect.provide(SocketConnector.layer),
+            Effect.as(`speaks our protocol on ${endpoint.socketUrl}`)
+          )
         },
         { name: "data", try: writable(directory) },
         ...generators.map((generator) => ({ name: generator.name, try: sample(generator) }))

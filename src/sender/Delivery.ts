@@ -1,5 +1,5 @@
 import type { HttpClient } from "@effect/platform"
-import { Cause, Deferred, Duration, Effect, Fiber, Option, Redacted, Schedule, type Scope } from "effect"
+import { Cause, Deferred, Duration, Effect, Fiber, Option, type Redacted, Schedule, type Scope } from "effect"
 import type { LossLedger } from "../telemetry/LossLedger.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import type { Endpoint } from "../wire/Endpoint.js"
@@ -9,7 +9,7 @@ import type { Outbox, OutboxError } from "./Outbox.js"
 import { makePositions } from "./Positions.js"
 import { DeliveryFailure, type DeliveryRefused, type DeliveryStoppedError } from "./SenderErrors.js"
 import type { SocketConnector } from "./SocketConnector.js"
-import { deliverOverSocket, openSession } from "./SocketTransport.js"
+import { authorization, deliverOverSocket, openSession } from "./SocketTransport.js"
 
 /** How long a socket must have been open for its schedule to begin anew. */
 export const HEALTHY_PERIOD = Duration.seconds(10)
@@ -52,7 +52,7 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
   Effect.gen(function*() {
     const { client, connector, endpoint, outbox, status, token } = options
     const positions = makePositions(outbox, status, options.ledger)
-    const headers = token === undefined ? {} : { authorization: `Bearer ${Redacted.value(token)}` }
+    const headers = authorization(token)
     const socketOptions = { outbox, positions, connector, status, headers, url: endpoint.socketUrl }
     const httpOptions = { outbox, positions, client, status, headers, url: endpoint.httpUrl }
     const socketDelays = yield* Schedule.driver(retrySchedule)

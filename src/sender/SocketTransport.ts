@@ -1,5 +1,6 @@
-import { Clock, Duration, Effect, Either, Fiber, type Scope } from "effect"
+import { Clock, Duration, Effect, Either, Fiber, Redacted, type Scope } from "effect"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
+import type { Endpoint } from "../wire/Endpoint.js"
 import {
   CLOSE_SUPERSEDED,
   decodeServerFrame,
@@ -14,7 +15,7 @@ import { encodeOutgoing } from "./EntryFrame.js"
 import type { Outbox, OutboxError, OutboxStream } from "./Outbox.js"
 import type { Outgoing, Positions } from "./Positions.js"
 import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
-import type { SocketConnection, SocketConnector, SocketError } from "./SocketConnector.js"
+import { type SocketConnection, SocketConnector, type SocketError } from "./SocketConnector.js"
 
 /** Time for the handshake, and for the answer to `hello`. */
 export const SOCKET_TIMEOUT = Duration.seconds(5)
@@ -34,6 +35,10 @@ export interface SocketTransportOptions {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
 }
+
+/** The header that shows a token. */
+export const authorization = (token: Redacted.Redacted | undefined): Readonly<Record<string, string>> =>
+  token === undefined ? {} : { authorization: `Bearer ${Redacted.value(token)}` }
 
 /** A connection on which the server has welcomed us. */
 export interface SocketSession {
@@ -90,19 +95,29 @@ const within = <A, E, R>(
     onTimeout: () => new DeliveryFailure({ message: `${what} within ${Duration.format(SOCKET_TIMEOUT)}` })
   })
 
-/** Opens a socket and says hello; it lives as long as the scope. */
-export const openSession = (options: SocketTransportOptions): Effect.Effect<SocketSession, Failure, Scope.Scope> =>
+interface Greeting {
+  readonly connector: typeof SocketConnector.Service
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly sender: string
+  /** What we have for the server; asked for once the socket is open. */
+  readonly streams: Effect.Effect<ReadonlyArray<OutboxStream>, OutboxError>
+}
+
+/** Opens a socket and says hello. */
+const greet = (
+  { connector, headers, sender, streams, url }: Greeting
+): Effect.Effect<SocketSession, Failure, Scope.Scope> =>
   Effect.gen(function*() {
-    const { connector, headers, outbox, url } = options
     const connection = yield* within(
       Effect.mapError(connector.connect({ url, protocol: SUBPROTOCOL, headers }), ofSocketError),
       "the socket did not open"
     )
-    const offered = yield* outbox.streams
+    const offered = yield* streams
     const hello = encodeFrame({
       type: "hello",
       protocol: PROTOCOL_VERSION,
-      sender: outbox.sender,
+      sender,
       streams: offered.map(({ acked, next, stream }) => ({ stream, acked, next })),
       time: yield* Clock.currentTimeMillis,
       capabilities: []
@@ -129,6 +144,30 @@ export const openSession = (options: SocketTransportOptions): Effect.Effect<Sock
     const welcome = yield* within(welcomed, "the server did not answer hello")
     return { connection, welcome, offered }
   })
+
+/** Opens a socket and says hello; it lives as long as the scope. */
+export const openSession = (
+  { connector, headers, outbox, url }: SocketTransportOptions
+): Effect.Effect<SocketSession, Failure, Scope.Scope> =>
+  greet({ connector, headers, url, sender: outbox.sender, streams: outbox.streams })
+
+/**
+ * Tries whether a server of ours welcomes a sender on the socket of an
+ * endpoint: says hello with nothing to deliver, and goes. Its failure says
+ * what is wrong and what to do.
+ */
+export const probeSocket = (
+  endpoint: Endpoint,
+  token: Redacted.Redacted | undefined
+): Effect.Effect<void, DeliveryFailure | DeliveryRefused | OutboxError, SocketConnector> =>
+  Effect.flatMap(SocketConnector, (connector) =>
+    Effect.scoped(greet({
+      connector,
+      url: endpoint.socketUrl,
+      headers: authorization(token),
+      sender: "check",
+      streams: Effect.succeed([])
+    })))
 
 interface UnderWay extends Outgoing {
   /** Sent before the last rewind: whatever its answer, it is sent again. */
