@@ -14,7 +14,10 @@ const LOW = 0x80
 export const zigzag = (value: number): number => value < 0 ? -2 * value - 1 : 2 * value
 
 /** The inverse of {@link zigzag}. */
-export const unzigzag = (value: number): number => value % 2 === 0 ? value / 2 : -(value + 1) / 2
+export const unzigzag = (value: number): number => {
+  const half = Math.floor(value / 2)
+  return half * 2 === value ? half : -half - 1
+}
 
 /**
  * Writes one blob: a version byte, what the caller puts in, CRC-32 of all that.

@@ -11,11 +11,17 @@ export const FIELDS_VERSION = 1
 // Deflate cannot make more than this out of a byte, so a declared size beyond it is a lie.
 const MAX_INFLATION = 1032
 
-const LEVEL = 1
+// Measured on moves of chess games and on requests: as quick as level 1 and smaller; level 6 takes twice the time for
+// a twentieth less.
+const LEVEL = 3
 
 const writer = new BlobWriter()
 
-/** The fields of the points of a chunk, `undefined` where a point has none; `undefined` when no point has any. */
+/**
+ * Encodes the fields of the points of a chunk, `undefined` where a point has
+ * none; answers `undefined` when no point has any. They come back as JSON
+ * writes them: exactly, but for −0, which it writes as 0.
+ */
 export const encodeFields = (
   fields: ReadonlyArray<JsonObject | undefined> | undefined
 ): Buffer | undefined => {
