@@ -6,7 +6,7 @@ import { CliConfig, Command, ValidationError } from "@effect/cli"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Exit, Layer, Option } from "effect"
 import { checkCommand, checkHelp } from "./cli/Check.js"
-import { CliFailure, toFailure } from "./cli/CliFailure.js"
+import { CliFailure } from "./cli/CliFailure.js"
 import { configurationLayer } from "./cli/Configuration.js"
 import { type Extension, type Extensions, extensionsLayer, noExtensions } from "./cli/Extensions.js"
 import { commandPage, overviewPage } from "./cli/Help.js"
@@ -67,9 +67,7 @@ export const run = (
     const { version } = yield* packageInfo
     const page = helpPage(argv, version)
     if (Option.isSome(page)) return yield* Console.log(page.value)
-    yield* Command.run(command, { name: program, version })(splitAssignments(argv)).pipe(
-      Effect.catchTag("ConfigError", (error) => Effect.fail(toFailure(error)))
-    )
+    yield* Command.run(command, { name: program, version })(splitAssignments(argv))
   }).pipe(
     Effect.provide(
       Layer.mergeAll(Terminal.Default, CliConfig.layer({ showBuiltIns: false }), minimumLogLevel).pipe(
@@ -97,6 +95,17 @@ const report = (cause: Cause.Cause<CliFailure | ValidationError.ValidationError>
 }
 
 /**
+ * A reader that goes away, as `head` does, ends the command without a word; a
+ * terminal that goes away does not.
+ */
+const outliveReaders = (): void => {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0)
+  })
+  process.stderr.on("error", () => {})
+}
+
+/**
  * Runs the command as a process: reads `process.argv`, drains on SIGINT and
  * SIGTERM, exits with 0 (ok), 1 (failure) or 2 (wrong call or configuration).
  *
@@ -108,7 +117,8 @@ const report = (cause: Cause.Cause<CliFailure | ValidationError.ValidationError>
  */
 export const main = <const G extends ReadonlyArray<Effect.Effect<MetricsGenerator, never, unknown>>, E>(
   extension?: Extension<G, E>
-): void =>
+): void => {
+  outliveReaders()
   NodeRuntime.runMain(
     run(process.argv).pipe(
       Effect.tapErrorCause(report),
@@ -119,3 +129,4 @@ export const main = <const G extends ReadonlyArray<Effect.Effect<MetricsGenerato
       teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : exitCode(exit.cause))
     }
   )
+}

@@ -30,6 +30,7 @@ export const endpointOptions = {
 /** Options of every command that shows a token. */
 export const tokenOptions = {
   token: Options.redacted("token").pipe(
+    Options.withPseudoName("TOKEN"),
     Options.withDescription("Bearer token (METRICS_TOKEN keeps it out of the process list)"),
     Options.withFallbackConfig(Config.redacted("token")),
     Options.optional

@@ -43,6 +43,7 @@ const options = {
     Options.repeated
   ),
   limit: Options.integer("limit").pipe(
+    Options.withPseudoName("COUNT"),
     Options.withDescription("Most points to show (default 100000)"),
     Options.optional
   ),

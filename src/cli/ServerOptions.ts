@@ -24,6 +24,7 @@ export const serverOptions = {
     Options.withDefault("127.0.0.1")
   ),
   port: Options.integer("port").pipe(
+    Options.withPseudoName("PORT"),
     Options.withDescription("Port to listen on, 0 for any free one (METRICS_PORT; default 5000)"),
     Options.withFallbackConfig(Config.integer("port")),
     Options.withDefault(5000),
