@@ -123,7 +123,7 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
       "WHERE stream = ? AND first < ? AND first + count <= ?"
   )
   const selectDefinitions = db.prepare<[string, number], string>(
-    "SELECT definition FROM json_each(?) JOIN definitions ON id = value WHERE stream = ? ORDER BY json_each.key"
+    "SELECT definition FROM json_each(?) JOIN definitions ON definitions.id = json_each.value WHERE definitions.stream = ? ORDER BY json_each.key"
   ).pluck()
   const selectDeadLetters = db.prepare<[], { stream: string; offset: number; reason: string; metric: string | null }>(
     "SELECT stream, at AS offset, reason, metric FROM dead_letters ORDER BY seq"
