@@ -126,6 +126,7 @@ export const main = <const G extends ReadonlyArray<Effect.Effect<MetricsGenerato
     ),
     {
       disableErrorReporting: true,
+      disablePrettyLogger: true,
       teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : exitCode(exit.cause))
     }
   )
