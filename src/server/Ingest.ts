@@ -34,7 +34,7 @@ export const commitBatch = (
   counters: ServerCounters,
   batch: StreamBatch
 ): Effect.Effect<CommitResult, StoreError | StreamOwnedError> =>
-  Effect.map(store.commit(batch), (result) => {
+  Effect.map(counters.commits.measure(store.commit(batch)), (result) => {
     if (result._tag === "Committed") {
       counters.batches++
       counters.points += result.stored

@@ -81,7 +81,7 @@ const decodeWriter = Schema.decodeUnknownEither(Schema.Struct({
 
 /** `POST /api/metrics`: metrics of plain clients, and batches and skips of senders that cannot reach the socket. */
 export const ingestHandlers = (parts: ServerParts) => {
-  const { auth, counters, store } = parts
+  const { auth, counters, store, ways } = parts
 
   // A stream whose token is no longer known changes hands by being opened,
   // which on the socket is what `hello` does.
@@ -128,6 +128,7 @@ export const ingestHandlers = (parts: ServerParts) => {
       owner,
       acked: given.right.acked ?? 0
     }
+    ways.cameByHttp(frame.stream)
     const committed = frame.type === "batch"
       ? batch(frame, writer)
       : orOpened(writer, commitSkip(store, writer, frame))
@@ -153,11 +154,13 @@ export const ingestHandlers = (parts: ServerParts) => {
       return Either.match(bodyKind(incoming.headers["content-type"]), {
         onLeft: (refused) => Effect.zipRight(discardRequestBody(incoming), Effect.fail(refused)),
         onRight: (kind) =>
-          withRequestBody(incoming, parts.maxBodyBytes, parts.inFlight, (body) =>
-            Effect.flatMap(readJson(body), (json) =>
+          withRequestBody(incoming, parts.maxBodyBytes, parts.inFlight, (body, received) => {
+            counters.bytes += received
+            return Effect.flatMap(readJson(body), (json) =>
               kind === "batch"
                 ? takeBatch(json, owner)
-                : Effect.map(Effect.catchTag(takePlain(store, counters, json), "StoreError", ofStore), plainAnswer)))
+                : Effect.map(Effect.catchTag(takePlain(store, counters, json), "StoreError", ofStore), plainAnswer))
+          })
       }).pipe(
         Effect.catchAll((refused) => {
           if (refused.status === 503) {

@@ -6,7 +6,7 @@ import { nextTurn } from "../store/nextTurn.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 /** Commits kept for a reader that is slow; older ones are dropped, and it is told. */
-const capacity = 256
+const capacity = 128
 
 /** Most points in one event. */
 const eventSize = 2_000

@@ -17,6 +17,7 @@ import { ServerCounters } from "./ServerCounters.js"
 import { ServerError } from "./ServerError.js"
 import type { ServerParts } from "./ServerParts.js"
 import { sessionHandlers } from "./SessionHandlers.js"
+import { StreamWays } from "./StreamWays.js"
 
 /** How a server listens and whom it lets in. */
 export interface MetricsServerOptions {
@@ -130,9 +131,12 @@ const make = (
     const parts: ServerParts = {
       store: yield* MetricStore,
       counters: new ServerCounters(),
+      ways: new StreamWays(),
       auth: yield* authOf(host, options),
       inFlight: new InFlight(yield* positive("maxInFlightBytes", options.maxInFlightBytes ?? 67_108_864)),
       maxBodyBytes: yield* positive("maxBodyBytes", options.maxBodyBytes ?? 8_388_608),
+      maxFrameBytes: yield* positive("maxFrameBytes", options.maxFrameBytes ?? 1_048_576),
+      window,
       version: options.version ?? "unknown",
       startedAt: yield* Clock.currentTimeMillis,
       secure: options.tls !== undefined,
@@ -140,11 +144,7 @@ const make = (
       pipeline: options.pipeline,
       stopping: yield* Deferred.make<void>()
     }
-    const sockets = yield* makeMetricsSockets({
-      ...parts,
-      window,
-      maxFrameBytes: yield* positive("maxFrameBytes", options.maxFrameBytes ?? 1_048_576)
-    })
+    const sockets = yield* makeMetricsSockets(parts)
     const actualPort = yield* listen({
       host,
       port,

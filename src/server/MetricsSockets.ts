@@ -2,25 +2,12 @@ import { Duration, Effect, FiberSet, Schedule, type Scope } from "effect"
 import type { IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
 import { WebSocketServer } from "ws"
-import type { MetricStore } from "../store/MetricStore.js"
 import { SOCKET_PATH } from "../wire/Endpoint.js"
 import { CLOSE_SUPERSEDED, SUBPROTOCOL } from "../wire/Frames.js"
-import type { Auth } from "./Auth.js"
 import { makeBatchSession } from "./BatchSession.js"
-import type { InFlight } from "./InFlight.js"
 import { makePlainSession } from "./PlainSession.js"
-import type { ServerCounters } from "./ServerCounters.js"
+import type { ServerParts } from "./ServerParts.js"
 import { serveConnection, type SocketConnection } from "./SocketConnection.js"
-
-/** What the sockets need of their server. */
-export interface SocketsOptions {
-  readonly store: typeof MetricStore.Service
-  readonly counters: ServerCounters
-  readonly auth: Auth
-  readonly inFlight: InFlight
-  readonly maxFrameBytes: number
-  readonly window: number
-}
 
 /** The WebSocket side of a server. */
 export interface MetricsSockets {
@@ -58,10 +45,10 @@ const refuseUpgrade = (socket: Duplex, status: number, code: string, message: st
 
 /** Makes the WebSocket side of a server; its connections live as long as the scope. */
 export const makeMetricsSockets = (
-  options: SocketsOptions
+  parts: ServerParts
 ): Effect.Effect<MetricsSockets, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const { auth, counters, inFlight, maxFrameBytes, store } = options
+    const { auth, counters, inFlight, maxFrameBytes, store, ways } = parts
     const run = yield* FiberSet.makeRuntime()
     const inflation = yield* Effect.makeSemaphore(maxInflations)
     const connections = new Set<SocketConnection>()
@@ -97,11 +84,12 @@ export const makeMetricsSockets = (
             counters,
             owner,
             isCurrentOwner: auth.isCurrentOwner,
-            window: options.window,
+            window: parts.window,
             maxBatchBytes: maxFrameBytes,
             takeOver: (stream) => {
               const older = byStream.get(stream)
               byStream.set(stream, connection)
+              ways.opened(stream)
               if (older !== undefined && older !== connection) {
                 older.close(CLOSE_SUPERSEDED, "a newer connection took over")
               }
@@ -110,6 +98,7 @@ export const makeMetricsSockets = (
           : makePlainSession(store, counters)
         const connection = serveConnection(ws, {
           session,
+          counters,
           inFlight,
           maxFrameBytes,
           inflation,
@@ -118,7 +107,11 @@ export const makeMetricsSockets = (
           },
           onClose: () => {
             connections.delete(connection)
-            for (const [stream, holder] of byStream) if (holder === connection) byStream.delete(stream)
+            for (const [stream, holder] of byStream) {
+              if (holder !== connection) continue
+              byStream.delete(stream)
+              ways.closed(stream)
+            }
             counters.connections[session.mode]--
           }
         })

@@ -3,7 +3,7 @@ import { Clock, Effect, Either } from "effect"
 import { Api, type ServerStatus } from "../wire/Api.js"
 import { lossEntry } from "./AnswerJson.js"
 import { storeProblem } from "./Ingest.js"
-import { prometheusText } from "./PrometheusText.js"
+import { type ProcessUse, prometheusText } from "./PrometheusText.js"
 import { parseLimit } from "./QueryParameters.js"
 import { badParameter, parametersOf, refuseReading } from "./ReadingHandlers.js"
 import { jsonText, refusedResponse } from "./Refused.js"
@@ -12,27 +12,55 @@ import type { ServerParts } from "./ServerParts.js"
 /** How long `/readyz` waits for the store. */
 const readyTimeout = "5 seconds"
 
+/** Most streams that `/api/status` lists. */
+const maxStreams = 1_000
+
+const processUse = (): ProcessUse => {
+  const { system, user } = process.cpuUsage()
+  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }
+}
+
 const serverStatus = (parts: ServerParts) =>
   Effect.gen(function*() {
     const { counters, store } = parts
     const stats = yield* store.stats
-    const streams = yield* store.streams
+    const streams = Array.from(yield* store.streams).sort((a, b) => b.lastSeen - a.lastSeen)
     const now = yield* Clock.currentTimeMillis
     const status: ServerStatus = {
       version: parts.version,
+      time: now,
       startedAt: parts.startedAt,
       uptimeSeconds: (now - parts.startedAt) / 1000,
+      process: processUse(),
       store: { id: store.id, ...stats },
-      streams,
+      streamCount: streams.length,
+      streams: streams.slice(0, maxStreams).map((stream) => {
+        const transport = parts.ways.of(stream.stream)
+        return { ...stream, ...(transport === undefined ? undefined : { transport }) }
+      }),
       connections: { ...counters.connections },
       received: {
+        bytes: counters.bytes,
         batches: counters.batches,
         plainRequests: counters.plainRequests,
         points: counters.points,
         rejected: counters.rejected,
-        queries: counters.queries
+        queries: counters.queries,
+        refused: counters.refused,
+        busy: counters.busy
+      },
+      commits: {
+        count: counters.commits.count,
+        p50Millis: counters.commits.quantile(0.5) * 1000,
+        p99Millis: counters.commits.quantile(0.99) * 1000
       },
       inFlightBytes: parts.inFlight.bytes,
+      limits: {
+        maxBodyBytes: parts.maxBodyBytes,
+        maxFrameBytes: parts.maxFrameBytes,
+        maxInFlightBytes: parts.inFlight.limit,
+        window: parts.window
+      },
       ...(parts.pipeline === undefined ? undefined : { pipeline: yield* parts.pipeline })
     }
     return status
@@ -59,7 +87,9 @@ export const operatingHandlers = (parts: ServerParts) => {
           HttpServerResponse.text(
             prometheusText({
               version: parts.version,
+              startedAt: parts.startedAt,
               uptimeSeconds: (now - parts.startedAt) / 1000,
+              process: processUse(),
               counters,
               inFlightBytes: parts.inFlight.bytes,
               store: stats

@@ -56,7 +56,7 @@ export const takePlain = (
     const { metrics, rejected } = yield* decodeItems(items)
     if (metrics.length > 0) {
       const points: Points = pointsOf(metrics, yield* Clock.currentTimeMillis)
-      yield* store.commitPlain(points)
+      yield* counters.commits.measure(store.commitPlain(points))
     }
     counters.plainRequests++
     counters.points += metrics.length

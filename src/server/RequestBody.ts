@@ -60,7 +60,8 @@ const collect = (
   })
 
 /**
- * Reads a request's body, inflated where it is gzip, and hands it to `use`.
+ * Reads a request's body, inflated where it is gzip, and hands it to `use`,
+ * with the number of bytes that were sent.
  * Its bytes, inflated ones too, count as in flight until `use` is done. At most `limit` bytes,
  * before and after inflating: fails with status 413, 415 (another encoding),
  * 400 (broken) or 503 (the server holds too much).
@@ -69,7 +70,7 @@ export const withRequestBody = <A, E, R>(
   request: IncomingMessage,
   limit: number,
   inFlight: InFlight,
-  use: (body: Buffer) => Effect.Effect<A, E, R>
+  use: (body: Buffer, received: number) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | Refused, R> =>
   Effect.suspend(() => {
     let held = 0
@@ -91,8 +92,12 @@ export const withRequestBody = <A, E, R>(
       )
     }
     return collect(request, limit, take).pipe(
-      Effect.flatMap((body) => encoding === "identity" ? Effect.succeed(body) : inflate(body, limit, take)),
-      Effect.flatMap(use),
+      Effect.flatMap((sent) =>
+        Effect.flatMap(
+          encoding === "identity" ? Effect.succeed(sent) : inflate(sent, limit, take),
+          (body) => use(body, sent.length)
+        )
+      ),
       Effect.ensuring(Effect.sync(() => inFlight.remove(held)))
     )
   })

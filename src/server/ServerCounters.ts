@@ -1,3 +1,5 @@
+import { CommitDurations } from "./CommitDurations.js"
+
 /**
  * What a server counts of itself, since its start. Plain numbers, because the
  * hot path counts per batch; status and `/metrics` read them.
@@ -7,6 +9,8 @@ export class ServerCounters {
   batches = 0
   /** Frames and requests of plain mode that were answered. */
   plainRequests = 0
+  /** Bytes of bodies and frames that brought metrics, as they were sent. */
+  bytes = 0
   /** Points stored. A batch sent twice counts once. */
   points = 0
   /** Points refused. */
@@ -19,4 +23,6 @@ export class ServerCounters {
   busy = 0
   /** Open sockets in batch mode, in plain mode, and readers of the live stream. */
   readonly connections = { batch: 0, plain: 0, live: 0 }
+  /** How long the store takes to commit. */
+  readonly commits = new CommitDurations()
 }

@@ -4,14 +4,19 @@ import type { PipelineSnapshot } from "../telemetry/PipelineStatus.js"
 import type { Auth } from "./Auth.js"
 import type { InFlight } from "./InFlight.js"
 import type { ServerCounters } from "./ServerCounters.js"
+import type { StreamWays } from "./StreamWays.js"
 
 /** What the handlers of one server share. */
 export interface ServerParts {
   readonly store: typeof MetricStore.Service
   readonly counters: ServerCounters
+  readonly ways: StreamWays
   readonly auth: Auth
   readonly inFlight: InFlight
   readonly maxBodyBytes: number
+  readonly maxFrameBytes: number
+  /** How many batches of a connection may wait for their ack. */
+  readonly window: number
   readonly version: string
   /** Ms since the epoch. */
   readonly startedAt: number

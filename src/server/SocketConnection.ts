@@ -4,11 +4,13 @@ import type { RawData, WebSocket } from "ws"
 import type { InFlight } from "./InFlight.js"
 import { nextTurn } from "../store/nextTurn.js"
 import { inflate } from "./inflate.js"
+import type { ServerCounters } from "./ServerCounters.js"
 import type { Reply, SocketSession } from "./SocketSession.js"
 
 /** What a connection needs of its server. */
 export interface ConnectionOptions {
   readonly session: SocketSession
+  readonly counters: ServerCounters
   readonly inFlight: InFlight
   readonly maxFrameBytes: number
   /** How many connections of the server may hold inflated frames at a time. */
@@ -183,6 +185,7 @@ export const serveConnection = (ws: WebSocket, options: ConnectionOptions): Sock
     heard = true
     if (closed) return
     const data = bufferOf(message)
+    options.counters.bytes += data.length
     hold(data.length + frameCost)
     pending.push({ data, isBinary })
     pauseIfFull()

@@ -107,8 +107,11 @@ export type LossEntry = typeof LossEntry.Type
 /** The state of the server. Times are ms since the epoch; counts are since its start. */
 export const ServerStatus = Schema.Struct({
   version: Schema.String,
+  /** The server's clock. */
+  time: Schema.Int,
   startedAt: Schema.Int,
   uptimeSeconds: Schema.Number,
+  process: Schema.Struct({ residentBytes: Schema.Int, cpuSeconds: Schema.Number }),
   store: Schema.Struct({
     id: Schema.String,
     series: Schema.Int,
@@ -116,23 +119,40 @@ export const ServerStatus = Schema.Struct({
     bytes: Schema.Int,
     batches: Schema.Int
   }),
+  /** How many streams there are: `streams` holds the 1,000 that wrote last, newest first. */
+  streamCount: Schema.Int,
   streams: Schema.Array(Schema.Struct({
     stream: Schema.String,
     sender: Schema.String,
     next: Schema.Int,
     rejected: Schema.Int,
     firstSeen: Schema.Int,
-    lastSeen: Schema.Int
+    lastSeen: Schema.Int,
+    /** The way it comes now; absent when no socket holds it and it did not come by HTTP since the start. */
+    transport: Schema.optionalWith(Schema.Literal("socket", "http"), { exact: true })
   })),
   connections: Schema.Struct({ batch: Schema.Int, plain: Schema.Int, live: Schema.Int }),
   received: Schema.Struct({
+    bytes: Schema.Int,
     batches: Schema.Int,
     plainRequests: Schema.Int,
     points: Schema.Int,
     rejected: Schema.Int,
-    queries: Schema.Int
+    queries: Schema.Int,
+    /** Requests refused for their token, origin or host. */
+    refused: Schema.Int,
+    /** Answers that told a client to come again later. */
+    busy: Schema.Int
   }),
+  /** How long the store takes to commit: half, and 99 of 100, of the newest 1,024 commits took no longer. */
+  commits: Schema.Struct({ count: Schema.Int, p50Millis: Schema.Number, p99Millis: Schema.Number }),
   inFlightBytes: Schema.Int,
+  limits: Schema.Struct({
+    maxBodyBytes: Schema.Int,
+    maxFrameBytes: Schema.Int,
+    maxInFlightBytes: Schema.Int,
+    window: Schema.Int
+  }),
   /** The collector in the same process, where there is one: a `PipelineSnapshot`. */
   pipeline: Schema.optionalWith(Schema.Unknown, { exact: true })
 }).annotations({ identifier: "ServerStatus" })
