@@ -10,13 +10,14 @@ import { CliFailure } from "./cli/CliFailure.js"
 import { configurationLayer } from "./cli/Configuration.js"
 import { type Extension, type Extensions, extensionsLayer, noExtensions } from "./cli/Extensions.js"
 import { commandPage, overviewPage } from "./cli/Help.js"
+import { logLevelLayer, splitLogLevel } from "./cli/LogLevels.js"
 import { packageInfo } from "./cli/PackageFiles.js"
 import { queryCommand, queryHelp } from "./cli/Query.js"
 import { runCommand, runHelp } from "./cli/Run.js"
 import { sendCommand, sendHelp } from "./cli/Send.js"
 import { serveCommand, serveHelp } from "./cli/Serve.js"
 import { tailCommand, tailHelp } from "./cli/Tail.js"
-import { minimumLogLevel, printable, Terminal } from "./cli/Terminal.js"
+import { printable, Terminal } from "./cli/Terminal.js"
 import { upCommand, upHelp } from "./cli/Up.js"
 import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
 
@@ -48,10 +49,11 @@ const helpPage = (argv: ReadonlyArray<string>, version: string): Option.Option<s
 }
 
 // @effect/cli refuses `--option=` and takes only what stands between the first
-// and the second `=` of `--option=a=b`; as two words both are read rightly.
+// and the second `=` of `--option=a=b`; as two words both are read rightly, and
+// so is `--log-level`, which is ours to read.
 const splitAssignments = (argv: ReadonlyArray<string>): ReadonlyArray<string> =>
   argv.flatMap((word, index) => {
-    const match = index < 2 ? null : /^(--[a-z][a-z-]*)=((?:.*=.*)?)$/s.exec(word)
+    const match = index < 2 ? null : /^(--log-level(?==)|--[a-z][a-z-]*(?==(?:.*=.*)?$))=(.*)$/s.exec(word)
     return match === null ? [word] : [match[1], match[2]]
   })
 
@@ -64,18 +66,21 @@ export const run = (
   argv: ReadonlyArray<string>
 ): Effect.Effect<void, CliFailure | ValidationError.ValidationError, Extensions> =>
   Effect.gen(function*() {
-    const { version } = yield* packageInfo
-    const page = helpPage(argv, version)
-    if (Option.isSome(page)) return yield* Console.log(page.value)
-    yield* Command.run(command, { name: program, version })(splitAssignments(argv))
-  }).pipe(
-    Effect.provide(
-      Layer.mergeAll(Terminal.Default, CliConfig.layer({ showBuiltIns: false }), minimumLogLevel).pipe(
+    const { level, words } = yield* splitLogLevel(splitAssignments(argv))
+    const work = Effect.gen(function*() {
+      const { version } = yield* packageInfo
+      const page = helpPage(words, version)
+      if (Option.isSome(page)) return yield* Console.log(page.value)
+      yield* Command.run(command, { name: program, version })(words)
+    })
+    yield* Effect.provide(
+      work,
+      Layer.mergeAll(Terminal.Default, CliConfig.layer({ showBuiltIns: false }), logLevelLayer(level)).pipe(
         Layer.provideMerge(configurationLayer),
         Layer.provideMerge(NodeContext.layer)
       )
     )
-  )
+  })
 
 const exitCode = (cause: Cause.Cause<unknown>): number => {
   if (Cause.isInterruptedOnly(cause)) return 0

@@ -100,10 +100,10 @@ export const checkCommand = Command.make(
       const generators = yield* Effect.flatMap(Layer.makeMemoMap, (memoMap) =>
         // Standard input would be read away from the command that is meant.
         chosenGenerators({ ...choice, stdin: false, selfMetrics: false }, memoMap))
-      const remote = yield* Effect.provide(
-        serverSteps,
+      const client = yield* Layer.build(
         MetricsClient.layer({ serverUrl: endpoint.serverUrl, ...(token === undefined ? {} : { token }) })
       )
+      const remote = yield* Effect.provide(serverSteps, client)
       const steps: ReadonlyArray<Step<FileSystem.FileSystem | Path.Path>> = [
         ...remote,
         {

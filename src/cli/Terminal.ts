@@ -1,4 +1,4 @@
-import { Config, Effect, HashMap, Layer, Logger, LogLevel, type Scope } from "effect"
+import { Effect, HashMap, Layer, Logger, type Scope } from "effect"
 
 /** How log lines are written to standard error. */
 export type LogFormat = "pretty" | "logfmt" | "json"
@@ -82,14 +82,6 @@ export const loggerLayer = (format: LogFormat | undefined): Layer.Layer<never, n
       : prettyLine(terminal.colour)
     return Logger.replace(Logger.defaultLogger, Logger.map(lines, terminal.writeLine))
   }))
-
-/** The log level of the environment, `Info` where it names none. */
-export const minimumLogLevel: Layer.Layer<never> = Layer.unwrapEffect(
-  Config.logLevel("log-level").pipe(
-    Effect.orElseSucceed(() => LogLevel.Info),
-    Effect.map(Logger.minimumLogLevel)
-  )
-)
 
 /** Takes the status line away when the scope closes, so that the shell's prompt starts on a clean line. */
 export const statusLineScope: Effect.Effect<void, never, Terminal | Scope.Scope> = Effect.flatMap(
