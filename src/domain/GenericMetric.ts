@@ -33,22 +33,30 @@ const TimestampMillis = Schema.Number.pipe(
   })
 )
 
+const timestampProblem = "expected ISO 8601 or milliseconds since the epoch, years 0 to 9999"
+
 /**
  * A timestamp: ms since the epoch in the program; on the wire ISO 8601 text is
  * written, and ISO 8601 text or epoch ms is read. See `domain/Timestamp`.
  */
-export const Timestamp = Schema.transformOrFail(Schema.Union(Schema.String, Schema.Number), TimestampMillis, {
-  strict: true,
-  decode: (value, _, ast) => {
-    const millis = parseTimestamp(value)
-    return millis === undefined
-      ? ParseResult.fail(
-        new ParseResult.Type(ast, value, "expected ISO 8601 or milliseconds since the epoch, years 0 to 9999")
-      )
-      : ParseResult.succeed(millis)
-  },
-  encode: (millis) => ParseResult.succeed(formatIso(millis))
-}).annotations({ identifier: "Timestamp" })
+export const Timestamp = Schema.transformOrFail(
+  Schema.Union(Schema.String, Schema.Number).annotations({
+    message: () => ({ message: timestampProblem, override: true })
+  }),
+  TimestampMillis,
+  {
+    strict: true,
+    decode: (value, _, ast) => {
+      const millis = parseTimestamp(value)
+      return millis === undefined
+        ? ParseResult.fail(
+          new ParseResult.Type(ast, value, timestampProblem)
+        )
+        : ParseResult.succeed(millis)
+    },
+    encode: (millis) => ParseResult.succeed(formatIso(millis))
+  }
+).annotations({ identifier: "Timestamp" })
 
 const checkMetadata = (value: unknown, ast: Schema.Schema.Any["ast"]) => {
   const problem = metadataProblem(value)

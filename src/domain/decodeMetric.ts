@@ -1,21 +1,43 @@
 import { Either, ParseResult, Schema } from "effect"
 import { GenericMetric, isMetricName } from "./GenericMetric.js"
-import { deepFreeze, isMetadata } from "./Json.js"
+import { deepFreeze, isMetadata, metadataProblem } from "./Json.js"
 import { parseTimestamp } from "./Timestamp.js"
 
 const decodeBySchema = Schema.decodeUnknownEither(GenericMetric, { errors: "all" })
 
+const maxMessage = 300
+
 /** Writes a parse error in one line, one problem a place: `value: expected a finite number; timestamp: …`. */
 export const formatProblem = (error: ParseResult.ParseError): string => {
+  const issues = Either.try(() => ParseResult.ArrayFormatter.formatErrorSync(error))
+  // The formatter writes what it found, by a recursion that its depth can exhaust.
+  if (Either.isLeft(issues)) return "it is nested too deeply"
   const problems = new Map<string, string>()
-  for (const { message, path } of ParseResult.ArrayFormatter.formatErrorSync(error)) {
+  for (const { message, path } of issues.right) {
     const place = path.join(".")
+    const text = message.length > maxMessage ? `${message.slice(0, maxMessage)}…` : message
     // The first is the problem, those after it are the other members of a union.
     if (!problems.has(place)) {
-      problems.set(place, place === "" || message.startsWith(place) ? message : `${place}: ${message}`)
+      problems.set(place, place === "" || message.startsWith(place) ? text : `${place}: ${text}`)
     }
   }
   return Array.from(problems.values()).join("; ")
+}
+
+// The schema's messages hold what it found. Objects are found by no schema but
+// that of metadata, whose problem is told without it.
+const describeProblem = (input: object): string => {
+  const { metadata, ...others } = Object.fromEntries(
+    Object.entries(input).map(([key, value]: [string, unknown]) => [
+      key,
+      key !== "metadata" && typeof value === "object" && value !== null ? {} : value
+    ])
+  )
+  const problem = metadata === undefined || metadata === null ? undefined : metadataProblem(metadata)
+  return [
+    ...Either.match(decodeBySchema(others), { onLeft: (error) => [formatProblem(error)], onRight: () => [] }),
+    ...(problem === undefined ? [] : [problem])
+  ].join("; ")
 }
 
 /**
@@ -30,7 +52,7 @@ export const decodeMetric = (input: unknown): Either.Either<GenericMetric, strin
   const metric = accept(input)
   if (metric !== undefined) return Either.right(metric)
   if (typeof input !== "object" || input === null || Array.isArray(input)) return Either.left("expected a JSON object")
-  return Either.mapLeft(decodeBySchema(input), formatProblem)
+  return Either.left(describeProblem(input))
 }
 
 const accept = (input: unknown): GenericMetric | undefined => {
