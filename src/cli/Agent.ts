@@ -80,24 +80,37 @@ export const chosenGenerators = (
     ]
   })
 
-/** Starts what was chosen, delivering through the sender that `sender` provides. */
+/** Says at the end what became of what was collected; what stays undelivered, the sender says. */
+export const sayDelivered = ({ sender }: PipelineSnapshot): Effect.Effect<void> =>
+  sender.pending > 0
+    ? Effect.void
+    : Effect.logInfo(`stopped; all ${sender.accepted} metrics that were accepted are delivered`)
+
+/**
+ * Starts what was chosen, delivering through the sender that `sender`
+ * provides. `onStopped` runs when the scope has closed the whole pipeline.
+ */
 export const startAgent = <E>(
   choice: GeneratorChoice,
-  sender: Layer.Layer<GenericMetricsSender, E, LossLedger | PipelineStatus>
+  sender: Layer.Layer<GenericMetricsSender, E, LossLedger | PipelineStatus>,
+  onStopped: (snapshot: PipelineSnapshot) => Effect.Effect<void> = () => Effect.void
 ): Effect.Effect<Agent, CliFailure | E, Extensions | Scope.Scope> =>
   Effect.gen(function*() {
     const memoMap = yield* Layer.makeMemoMap
     const scope = yield* Effect.scope
+    const telemetry = Layer.merge(PipelineStatus.Default, LossLedger.Default)
+    const status = Context.get(yield* Layer.buildWithMemoMap(telemetry, memoMap, scope), PipelineStatus)
+    yield* Effect.addFinalizer(() => Effect.flatMap(status.snapshot, onStopped))
     const generators = (yield* chosenGenerators(choice, memoMap)).map(withGlobalTags(choice.tags))
     const layer = MetricsPipeline.layer(generators.map((generator) => Effect.succeed(generator))).pipe(
       Layer.provideMerge(sender),
-      Layer.provideMerge(Layer.merge(PipelineStatus.Default, LossLedger.Default))
+      Layer.provide(telemetry)
     )
     const context = yield* Layer.buildWithMemoMap(layer, memoMap, scope)
     return {
       pipeline: Context.get(context, MetricsPipeline),
       sender: Context.get(context, GenericMetricsSender),
-      status: Context.get(context, PipelineStatus).snapshot
+      status: status.snapshot
     }
   })
 

@@ -2,7 +2,7 @@ import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { parseEndpoint } from "../wire/Endpoint.js"
-import { showStatus, startAgent } from "./Agent.js"
+import { sayDelivered, showStatus, startAgent } from "./Agent.js"
 import { misuse, toFailure } from "./CliFailure.js"
 import { logFormat, logFormatOption } from "./CommonOptions.js"
 import { endpointOptions, readToken, tokenOptions } from "./ConnectionOptions.js"
@@ -48,7 +48,7 @@ export const runCommand = Command.make("run", options, (options) =>
           ...(token === undefined ? {} : { token })
         })
       })
-      const agent = yield* startAgent(choice, sender)
+      const agent = yield* startAgent(choice, sender, sayDelivered)
       yield* showStatus(agent)
       yield* agent.pipeline.awaitDone
       yield* agent.sender.flush

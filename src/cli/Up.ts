@@ -3,7 +3,7 @@ import { Deferred, Effect } from "effect"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import type { PipelineSnapshot } from "../telemetry/PipelineStatus.js"
 import { SOCKET_PATH } from "../wire/Endpoint.js"
-import { showStatus, startAgent } from "./Agent.js"
+import { sayDelivered, showStatus, startAgent } from "./Agent.js"
 import { toFailure } from "./CliFailure.js"
 import { logFormat, logFormatOption } from "./CommonOptions.js"
 import { chooseGenerators, generatorOptions } from "./GeneratorOptions.js"
@@ -29,7 +29,8 @@ export const upCommand = Command.make(
             endpointUrl: server.url.replace(/^http/, "ws") + SOCKET_PATH,
             dataDir: server.dataDir,
             ...(server.token === undefined ? {} : { token: server.token })
-          })
+          }),
+          sayDelivered
         )
         yield* Deferred.succeed(pipeline, agent.status)
         terminal.writeLine(`\n  Dashboard  ${server.url}/`)
