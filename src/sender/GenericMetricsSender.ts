@@ -5,6 +5,7 @@ import type { GenericMetric } from "../domain/GenericMetric.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { type EndpointError, parseEndpoint } from "../wire/Endpoint.js"
+import type { Acceptance } from "./Acceptance.js"
 import { makeBatcher } from "./Batcher.js"
 import { makeDelivery } from "./Delivery.js"
 import { MemoryOutbox } from "./MemoryOutbox.js"
@@ -13,13 +14,8 @@ import type { DeliveryStoppedError, InvalidMetricError } from "./SenderErrors.js
 import { SocketConnector } from "./SocketConnector.js"
 import { SqliteOutbox } from "./SqliteOutbox.js"
 
+export type { Acceptance } from "./Acceptance.js"
 export { DeliveryStoppedError, InvalidMetricError } from "./SenderErrors.js"
-
-/** What became of a batch of metrics: the invalid ones are named, all others are accepted. */
-export interface Acceptance {
-  readonly accepted: number
-  readonly rejected: ReadonlyArray<{ readonly index: number; readonly message: string }>
-}
 
 /** Where and how a sender delivers. */
 export interface DeliveryTarget {

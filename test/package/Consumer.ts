@@ -85,13 +85,14 @@ const make = Effect.gen(function*() {
     fs.writeFile(path.join(directory, "package.json"), JSON.stringify({ private: true, type: "module" }))
   )
   // The versions that this package is built with; a consumer without them gets
-  // the newest that the peers' ranges allow.
+  // the newest that the peers' ranges allow. The two packages of types are what
+  // Effect's own declarations ask for.
   const { devDependencies } = yield* Effect.promise(() => fs.readFile(path.join(root, "package.json"), "utf8")).pipe(
     Effect.flatMap(Schema.decode(Manifest)),
     Effect.mapError(failed("package.json"))
   )
   const pinned = Object.entries(devDependencies)
-    .filter(([name]) => /^(?:effect$|@effect\/(?!vitest|language-service)|@types\/node$)/.test(name))
+    .filter(([name]) => /^(?:effect$|@effect\/(?!vitest|language-service)|@types\/(?:node|ws)$)/.test(name))
     .map(([name, version]) => `${name}@${version}`)
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]
   yield* must(execute(directory, "npm", ["install", ...flags, path.join(home, packed.filename), ...pinned]), "install")
