@@ -4,5 +4,6 @@
  */
 export { type DeliveryCheck, deliverySuite, type Ways } from "./DeliverySuite.js"
 export { type FakePoint, type FakeServer, type Fault, makeFakeServer } from "./FakeServer.js"
+export { type OutboxCheck, outboxSuite } from "./OutboxSuite.js"
 export { SentMetrics } from "./SentMetrics.js"
 export { type StoreCheck, storeSuite } from "./StoreSuite.js"
