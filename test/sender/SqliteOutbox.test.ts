@@ -1,0 +1,295 @@
+import { assert, describe, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Effect, Exit, Fiber, Layer, type Scope, TestClock } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import * as readline from "node:readline"
+import { type NewBatch, Outbox, type OutboxError } from "../../src/sender/Outbox.js"
+import { OUTBOX_APPLICATION_ID, outboxMigrations } from "../../src/sender/OutboxSchema.js"
+import { SeriesDictionary } from "../../src/sender/SeriesDictionary.js"
+import { makeSqliteOutbox, OUTBOX_FILE, SqliteOutbox, type SqliteOutboxOptions } from "../../src/sender/SqliteOutbox.js"
+import { SqliteFile } from "../../src/sqlite/SqliteFile.js"
+import { LossLedger } from "../../src/telemetry/LossLedger.js"
+import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
+import { allEntries, shapeOf, suiteBatch } from "../../src/testing/OutboxSuite.js"
+import { temporaryDirectory } from "./TemporaryDirectory.js"
+
+type OutboxService = typeof Outbox.Service
+
+/** One life of an outbox in a folder. */
+const opened = <A, E>(
+  options: SqliteOutboxOptions,
+  body: (outbox: OutboxService, ledger: LossLedger) => Effect.Effect<A, E, Scope.Scope>
+): Effect.Effect<A, E | OutboxError> =>
+  Effect.gen(function*() {
+    return yield* body(yield* Outbox, yield* LossLedger)
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(Layer.provideMerge(SqliteOutbox.layer(options), LossLedger.Default))
+  )
+
+const append = (outbox: OutboxService, batch: NewBatch) => outbox.append([batch], () => {})
+
+const reasonsOf = (ledger: LossLedger) =>
+  Effect.map(ledger.losses, (losses) => losses.map(({ count, reason }) => [reason, count]))
+
+const edit = (dataDir: string, work: (db: Sqlite.Database) => void): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const db = new Sqlite(path.join(dataDir, OUTBOX_FILE))
+    work(db)
+    db.close()
+  })
+
+describe("SqliteOutbox", () => {
+  it.scoped("opened again it delivers what older streams left, before its own, and keeps its name", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const first = yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          const dictionary = new SeriesDictionary()
+          for (const n of [0, 10, 20]) yield* append(outbox, suiteBatch(dictionary, n, n + 10))
+          yield* outbox.acknowledge(outbox.stream, 10, [[4, "no"]])
+          return { sender: outbox.sender, stream: outbox.stream }
+        }))
+      const second = yield* opened({ dataDir }, (outbox, ledger) =>
+        Effect.gen(function*() {
+          assert.strictEqual(outbox.sender, first.sender)
+          assert.notStrictEqual(outbox.stream, first.stream)
+          yield* append(outbox, suiteBatch(new SeriesDictionary(), 30, 35))
+          assert.deepStrictEqual(yield* outbox.streams, [
+            { stream: first.stream, acked: 10, next: 30 },
+            { stream: outbox.stream, acked: 0, next: 5 }
+          ])
+          assert.strictEqual((yield* outbox.stats).metrics, 25)
+          assert.strictEqual((yield* outbox.stats).batches, 3)
+          assert.deepStrictEqual((yield* outbox.deadLetters).map(({ offset }) => offset), [4])
+          assert.deepStrictEqual((yield* allEntries(outbox, first.stream)).map(shapeOf), [[10, 20], [20, 30]])
+          assert.strictEqual((yield* outbox.definitions(first.stream, [0, 1])).length, 2)
+          assert.deepStrictEqual(yield* reasonsOf(ledger), [])
+          yield* outbox.acknowledge(first.stream, 30, [])
+          assert.deepStrictEqual(yield* outbox.streams, [{ stream: outbox.stream, acked: 0, next: 5 }])
+          return outbox.stream
+        }))
+      yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual((yield* outbox.streams).map(({ stream }) => stream), [second, outbox.stream])
+        }))
+    }))
+
+  it.scoped("what it dropped or declared is declared after the next opening too", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const stream = yield* opened({ dataDir, maxBytes: 1_000, overflow: "drop-oldest" }, (outbox) =>
+        Effect.gen(function*() {
+          const dictionary = new SeriesDictionary()
+          for (const n of [0, 10, 20, 30]) {
+            yield* append(outbox, suiteBatch(dictionary, n, n + 10))
+          }
+          return outbox.stream
+        }))
+      yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual((yield* allEntries(outbox, stream)).map(shapeOf), [[0, 20, "drop-oldest"], [20, 30], [
+            30,
+            40
+          ]])
+          assert.strictEqual((yield* outbox.stats).metrics, 20)
+        }))
+    }))
+
+  it.scoped("a row that is not what was written costs only its own points", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const stream = yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          const dictionary = new SeriesDictionary()
+          for (const n of [0, 10, 20]) yield* append(outbox, suiteBatch(dictionary, n, n + 10))
+          return outbox.stream
+        }))
+      yield* edit(
+        dataDir,
+        (db) => db.exec("UPDATE batches SET columns = replace(columns, '12', '13') WHERE first = 10")
+      )
+      const whole = ["outbox-damaged", 10]
+      yield* opened({ dataDir }, (outbox, ledger) =>
+        Effect.gen(function*() {
+          const shapes = (yield* allEntries(outbox, stream)).map(shapeOf)
+          assert.deepStrictEqual(shapes, [[0, 10], [10, 20, "outbox-damaged"], [20, 30]])
+          assert.deepStrictEqual(yield* reasonsOf(ledger), [whole])
+          assert.deepStrictEqual(yield* outbox.acknowledge(stream, 30, []), { acknowledged: 20, rejected: 0 })
+          const { batches, bytes } = yield* outbox.stats
+          assert.deepStrictEqual([batches, bytes], [0, 0])
+        }))
+    }))
+
+  it.scoped("a row that is gone costs only its own points", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const stream = yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          const dictionary = new SeriesDictionary()
+          for (const n of [0, 10, 20]) yield* append(outbox, suiteBatch(dictionary, n, n + 10))
+          return outbox.stream
+        }))
+      yield* edit(dataDir, (db) => db.exec("DELETE FROM batches WHERE first = 0"))
+      yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          const shapes = (yield* allEntries(outbox, stream)).map(shapeOf)
+          assert.deepStrictEqual(shapes, [[0, 10, "outbox-damaged"], [10, 20], [20, 30]])
+        }))
+    }))
+
+  it.scoped("a series whose definition is gone is sent with an empty one, for the server to refuse", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          const batch = suiteBatch(new SeriesDictionary(), 0, 2)
+          yield* append(outbox, batch)
+          assert.deepStrictEqual(yield* outbox.definitions(outbox.stream, [0, 77, 1]), [
+            batch.define[0][1],
+            "{\"id\":77}",
+            batch.define[1][1]
+          ])
+        }))
+    }))
+
+  it.scoped("a damaged file is set aside, and a loss of unknown count written down", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      yield* opened({ dataDir }, (outbox) => append(outbox, suiteBatch(new SeriesDictionary(), 0, 1_000)))
+      const file = path.join(dataDir, OUTBOX_FILE)
+      const bytes = fs.readFileSync(file)
+      bytes.fill(0xa5, 4_096, 20_000)
+      fs.writeFileSync(file, bytes)
+      yield* opened({ dataDir }, (outbox, ledger) =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual(yield* reasonsOf(ledger), [["outbox-damaged", "unknown"]])
+          assert.strictEqual((yield* outbox.stats).metrics, 0)
+          yield* append(outbox, suiteBatch(new SeriesDictionary(), 0, 1))
+          assert.ok(fs.readdirSync(dataDir).some((name) => name.startsWith(`${OUTBOX_FILE}.damaged-`)))
+        }))
+    }))
+
+  it.scoped("a second process is refused with advice, as long as the first lives", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const refused = yield* opened({ dataDir }, () => Effect.flip(opened({ dataDir }, () => Effect.void)))
+      assert.strictEqual(refused.reason, "Locked")
+      assert.match(refused.message, /in use by another process/)
+      yield* opened({ dataDir }, () => Effect.void)
+    }))
+
+  it.scoped("a file that is no outbox is refused and left as it is", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      yield* edit(dataDir, (db) => db.exec("CREATE TABLE other (x)"))
+      const before = fs.readFileSync(path.join(dataDir, OUTBOX_FILE))
+      const error = yield* Effect.flip(opened({ dataDir }, () => Effect.void))
+      assert.match(error.message, /database of another program/)
+      assert.deepStrictEqual(fs.readFileSync(path.join(dataDir, OUTBOX_FILE)), before)
+    }))
+
+  it.scoped("on a full disk callers wait, acknowledgements free room, and all goes on by itself", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const file = yield* SqliteFile.openDatabase({
+        path: path.join(dataDir, OUTBOX_FILE),
+        applicationId: OUTBOX_APPLICATION_ID,
+        migrations: outboxMigrations,
+        onDamaged: "fail"
+      })
+      const outbox = yield* makeSqliteOutbox(file.path, file.db, {})
+      const dictionary = new SeriesDictionary()
+      let accepted = 0
+      const appending = Effect.gen(function*() {
+        while (accepted < 40_000) {
+          const batch = suiteBatch(dictionary, accepted, accepted + 1_000)
+          yield* outbox.append([batch], () => {
+            accepted += 1_000
+          })
+        }
+      })
+      file.db.pragma(`max_page_count = ${Number(file.db.pragma("page_count", { simple: true })) + 100}`)
+      const fiber = yield* Effect.fork(appending)
+      yield* TestClock.adjust("5 seconds")
+      const whenFull = accepted
+      assert.isBelow(whenFull, 40_000)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(accepted, whenFull)
+      yield* outbox.acknowledge(outbox.stream, 2_000, [])
+      yield* TestClock.adjust("5 seconds")
+      assert.isAbove(accepted, whenFull)
+      file.db.pragma("max_page_count = 1000000")
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(fiber)
+      assert.strictEqual(accepted, 40_000)
+      assert.strictEqual((yield* outbox.stats).metrics, 38_000)
+      assert.strictEqual((yield* allEntries(outbox, outbox.stream)).length, 38)
+    }).pipe(Effect.provide(Layer.merge(LossLedger.Default, PipelineStatus.Default))))
+
+  it.scopedLive("a process killed while it appends: everything it accepted is there, and that alone", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const child = yield* Effect.acquireRelease(
+        Effect.sync((): ChildProcess =>
+          spawn("npx", ["vite-node", path.join(import.meta.dirname, "appendForever.ts"), dataDir], {
+            stdio: ["ignore", "pipe", "inherit"],
+            detached: true
+          })
+        ),
+        (one) => Effect.sync(() => kill(one))
+      )
+      const said = yield* Effect.async<string>((resume) => {
+        let lines = 0
+        let last = ""
+        if (child.stdout === null) return
+        const reader = readline.createInterface({ input: child.stdout })
+        reader.on("line", (line) => {
+          last = line
+          if (++lines === 50) kill(child)
+        })
+        reader.on("close", () => resume(Effect.succeed(last)))
+      })
+      const [stream, count] = said.split(" ")
+      // The process may have been killed after a commit, before it could say so.
+      const told = Number(count)
+      assert.isAtLeast(told, 5_000)
+      yield* Effect.retry(
+        opened({ dataDir }, (outbox, ledger) =>
+          Effect.gen(function*() {
+            const left = (yield* outbox.streams).find((one) => one.stream === stream)
+            const next = left?.next ?? 0
+            assert.isTrue(next === told || next === told + 100, `${next} points, told ${told}`)
+            const entries = yield* allEntries(outbox, stream)
+            assert.deepStrictEqual(
+              entries.map(shapeOf),
+              Array.from({ length: next / 100 }, (_, i) => [i * 100, i * 100 + 100])
+            )
+            const columns = entries.map((entry) => entry._tag === "Batch" ? entry.batch.columns : "")
+            const dictionary = new SeriesDictionary()
+            assert.deepStrictEqual(
+              columns,
+              columns.map((_, i) => suiteBatch(dictionary, i * 100, i * 100 + 100).columns)
+            )
+            const losses = yield* ledger.losses
+            assert.deepStrictEqual(losses.map(({ count, reason }) => [reason, count]), [["unclean-end", "unknown"]])
+            assert.isAtMost(losses[0].from, losses[0].to)
+          })),
+        { times: 50, while: (error) => error.reason === "Locked" }
+      )
+      const closed = yield* Effect.exit(opened({ dataDir }, (_, ledger) => reasonsOf(ledger)))
+      assert.deepStrictEqual(closed, Exit.succeed([]))
+    }))
+})
+
+/** With its group, because npx starts the program as its child. */
+function kill(child: ChildProcess): void {
+  if (child.pid === undefined) return
+  try {
+    process.kill(-child.pid, "SIGKILL")
+  } catch {
+    // It has ended.
+  }
+}
