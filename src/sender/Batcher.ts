@@ -1,4 +1,4 @@
-import { Effect, type Scope } from "effect"
+import { type Clock, Effect, type Scope } from "effect"
 import { type GenericMetric, metricProblem } from "../domain/GenericMetric.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import type { Acceptance } from "./Acceptance.js"
@@ -26,6 +26,9 @@ interface Entry {
 // Past this many full batches a commit takes no further calls, so that one
 // write stays short and the memory it needs bounded.
 const maxBatches = 16
+
+// A metric's time is a whole number, the Clock's may have a fraction.
+const millisOf = (clock: Clock.Clock): number => Math.floor(clock.unsafeCurrentTimeMillis())
 
 const closedError = new OutboxError({
   reason: "Closed",
@@ -125,7 +128,7 @@ export const makeBatcher = (
         Effect.flatMap(Effect.clock, (clock): Effect.Effect<void, InvalidMetricError | OutboxError> => {
           const problem = metricProblem(metric)
           return problem === undefined
-            ? add([metric], clock.unsafeCurrentTimeMillis())
+            ? add([metric], millisOf(clock))
             : Effect.fail(invalid(problem))
         }),
       sendMetrics: (metrics) =>
@@ -142,7 +145,7 @@ export const makeBatcher = (
           const acceptance: Acceptance = { accepted: valid.length, rejected }
           return valid.length === 0
             ? Effect.succeed(acceptance)
-            : Effect.as(add(valid, clock.unsafeCurrentTimeMillis()), acceptance)
+            : Effect.as(add(valid, millisOf(clock)), acceptance)
         }),
       drain: Effect.suspend(() => {
         closed = true

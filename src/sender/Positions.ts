@@ -52,6 +52,8 @@ export interface Positions {
   readonly next: Effect.Effect<Outgoing | undefined, OutboxError>
   /** Sends again what the server has not confirmed. */
   readonly rewind: Effect.Effect<void>
+  /** Sends again what the server has, by its own word, and never acknowledged. */
+  readonly resendConfirmed: Effect.Effect<void>
   /** All before it is acknowledged; 0 for a stream that is not ours. */
   readonly acked: (stream: string) => number
   /** Waits until all that the outbox holds now is acknowledged. */
@@ -234,6 +236,13 @@ export const makePositions = (
     next,
     rewind: Effect.sync(() => {
       for (const position of order) position.cursor = position.confirmed
+    }),
+    resendConfirmed: Effect.sync(() => {
+      for (const position of order) {
+        if (position.acked >= position.confirmed) continue
+        position.confirmed = position.acked
+        position.cursor = position.acked
+      }
     }),
     acked: (stream) => positions.get(stream)?.acked ?? 0,
     awaitAll: Effect.gen(function*() {

@@ -313,12 +313,12 @@ export const deliverOverSocket = (
     })
 
     // What a welcome confirms is acknowledged by the acks that follow it, which
-    // repeat what was rejected; a server that sends none is taken at its word.
+    // repeat what was rejected. To a server that sends none it is sent again:
+    // every answer to a batch says what became of it.
     const settleWelcome = Effect.gen(function*() {
       yield* Effect.sleep("1 second")
-      for (const { next, stream } of welcome.streams) {
-        if (next > positions.acked(stream)) yield* positions.acknowledge(stream, next, [])
-      }
+      yield* positions.resendConfirmed
+      yield* kick.open
     })
 
     const receive = Effect.forever(Effect.flatMap(receiveFrame(connection), take))

@@ -153,7 +153,7 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
     }
     for (const { acked, batches, bytes, next, stream } of change.streams ?? []) {
       if (change.batches === undefined) touchStream.run(acked, next, batches, bytes, seqOf(stream))
-      else updateStream.run(acked, next, batches, bytes, now, seqOf(stream))
+      else updateStream.run(acked, next, batches, bytes, Math.floor(now), seqOf(stream))
     }
     if (change.define !== undefined && change.batches !== undefined) {
       const seq = seqOf(change.batches[0].stream)
@@ -226,8 +226,8 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
         for (const statement of endStream) statement.run(seq)
       }
       putMeta.run("sender", sender)
-      putMeta.run("opened", String(now))
-      seqs.set(stream, Number(insertStream.run(stream, now).lastInsertRowid))
+      putMeta.run("opened", String(Math.floor(now)))
+      seqs.set(stream, Number(insertStream.run(stream, Math.floor(now)).lastInsertRowid))
     }),
     end: () => {
       setSynchronous(true)
