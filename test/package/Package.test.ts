@@ -15,7 +15,7 @@ const example = (name: string, port = 5000): Effect.Effect<string> =>
     (text) => text.replaceAll("localhost:5000", `localhost:${port}`)
   )
 
-const names = ["dice.ts", "embed.ts", "server.ts", "swap.ts"]
+const names = ["dice.ts", "embed.ts", "filters.ts", "server.ts", "socket.ts", "swap.ts"]
 
 layer(Consumer.layer, { excludeTestServices: true, timeout: "5 minutes" })(
   "the package, packed and installed",
@@ -74,6 +74,9 @@ layer(Consumer.layer, { excludeTestServices: true, timeout: "5 minutes" })(
         expect(order).toMatchObject({ tags: { country: "PT" }, points: [[expect.any(Number), 49.9, { items: 3 }]] })
         expect((yield* pointsOf("dice")).flatMap(({ points }) => points).length).toBeGreaterThanOrEqual(2)
         expect((yield* pointsOf("cpu_percent")).length).toBeGreaterThan(0)
+
+        expect((yield* run("socket.js")).output.trim()).toBe(JSON.stringify({ type: "success", accepted: 1 }))
+        expect((yield* pointsOf("humidity_percent")).map(({ points }) => points[0][1])).toEqual([47.25])
 
         expect(yield* run("server.js")).toMatchObject({ code: 0, output: expect.stringContaining("[ 49.9 ]") })
         expect(yield* run("swap.js")).toMatchObject({ code: 0, output: expect.stringContaining("true") })

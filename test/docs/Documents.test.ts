@@ -1,0 +1,51 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { blocksOf, documents, read, root } from "./Documents.js"
+
+/** The anchor of a heading as GitHub makes it. */
+const anchorOf = (heading: string): string =>
+  heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replace(/\s/g, "-")
+
+const anchorsOf = (document: string): ReadonlySet<string> =>
+  new Set(Array.from(read(document).matchAll(/^#+ (.+)$/gm), ([, heading = ""]) => anchorOf(heading)))
+
+const prose = (document: string): string => read(document).replace(/^```.*?^```$/gms, "")
+
+describe("the documents", () => {
+  it("link to files and headings that are there", () => {
+    const broken = documents.flatMap((document) =>
+      Array.from(prose(document).matchAll(/\]\(([^)\s]+)\)/g), ([, link = ""]) => link)
+        .filter((link) => !/^https?:/.test(link))
+        .filter((link) => {
+          const [target = "", anchor] = link.split("#")
+          const file = target === "" ? document : path.posix.join(path.posix.dirname(document), target)
+          return !fs.existsSync(path.join(root, file)) || (anchor !== undefined && !anchorsOf(file).has(anchor))
+        })
+        .map((link) => `${document}: ${link}`)
+    )
+    expect(broken).toEqual([])
+  })
+
+  it("are there when a comment in the source names them", () => {
+    const source = fs.readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => fs.readFileSync(path.join(root, "src", name), "utf8"))
+      .join("\n")
+    const named = new Set(Array.from(source.matchAll(/docs\/[\w-]+\.md/g), ([name]) => name))
+    expect(Array.from(named).filter((name) => !fs.existsSync(path.join(root, name))).sort()).toEqual([])
+  })
+
+  it("show only code that stands in the examples, which are compiled and run", () => {
+    const examples = fs.readdirSync(path.join(root, "test/examples"))
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => fs.readFileSync(path.join(root, "test/examples", name), "utf8"))
+    const code = documents.flatMap((document) =>
+      blocksOf(document)
+        .filter(({ language }) => language === "ts" || language === "js")
+        .map(({ text }) => ({ document, text: text.trim() }))
+    )
+    expect(code.length).toBeGreaterThanOrEqual(7)
+    expect(code.filter(({ text }) => !examples.some((example) => example.includes(text)))).toEqual([])
+  })
+})

@@ -1,0 +1,3 @@
+import { SystemMetricsGenerator } from "metrics-collector"
+
+export const Host = SystemMetricsGenerator.layer({ filters: { excludeInterfaces: /^(?:lo|docker\d+)$/ } })
