@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import type { Color } from "./Fen.js"
 import { GenericMetric, Timestamp } from "./GenericMetric.js"
 import type { Tags } from "./Identity.js"
-import type { Json, JsonObject } from "./Json.js"
+import { type JsonObject, present } from "./Json.js"
 
 const ChessColor = Schema.Literal("white", "black")
 
@@ -41,13 +41,50 @@ export const ChessForce = Schema.Struct({
 /** What one side has. */
 export type ChessForce = typeof ChessForce.Type
 
+/** By what rules a game is played. */
+export const ChessTerms = Schema.Struct({
+  /** As in `standard` or `crazyhouse`. */
+  variant: Schema.optionalWith(Schema.String, { exact: true }),
+  /** How fast, as in `blitz` or `correspondence`. */
+  speed: Schema.optionalWith(Schema.String, { exact: true }),
+  /** Whether ratings change with its result. */
+  rated: Schema.optionalWith(Schema.Boolean, { exact: true }),
+  /** Seconds that each side has at the start and gains with each move; absent in a game without a clock. */
+  clock: Schema.optionalWith(Schema.Struct({ initial: Schema.Finite, increment: Schema.Finite }), { exact: true })
+})
+
+/** By what rules a game is played. */
+export type ChessTerms = typeof ChessTerms.Type
+
+const SideSeconds = Schema.Struct({ color: ChessColor, seconds: Schema.Finite })
+
+/** How a game ended. */
+export const ChessResult = Schema.Struct({
+  /** As in `mate`, `resign`, `outoftime` or `aborted`. */
+  status: Schema.String,
+  winner: Schema.optionalWith(ChessColor, { exact: true }),
+  /** 1 when White won, 0.5 for a draw, 0 when Black won; absent when the game ended without a score. */
+  score: Schema.optionalWith(Schema.Literal(0, 0.5, 1), { exact: true }),
+  /** Plies of the whole game. */
+  plies: Schema.optionalWith(Schema.Int, { exact: true }),
+  /** From its creation to its last move. */
+  durationSeconds: Schema.optionalWith(Schema.Finite, { exact: true }),
+  /** What the game gained or cost each side. */
+  ratingDiffs: optionalSides(Schema.Finite)
+})
+
+/** How a game ended. */
+export type ChessResult = typeof ChessResult.Type
+
 /**
  * A live game of chess after one message about it: `start` when the game came
- * on, `move` after a move. What the message did not tell is absent.
+ * on, `move` after a move, `abandoned` when the channel turned to another game
+ * while this one was running, `end` when its result is known. What the message
+ * did not tell is absent.
  */
 export class ChessGameMetrics extends Schema.Class<ChessGameMetrics>("ChessGameMetrics")({
-  event: Schema.Literal("start", "move"),
-  /** When the message was received, ms since the epoch; the messages themselves carry no time. */
+  event: Schema.Literal("start", "move", "abandoned", "end"),
+  /** When the message was received, ms since the epoch, for they carry no time; of an end, the last move. */
   timestamp: Timestamp,
   gameId: Schema.NonEmptyString,
   /** The channel on which the game is shown, as in `blitz`. */
@@ -55,6 +92,8 @@ export class ChessGameMetrics extends Schema.Class<ChessGameMetrics>("ChessGameM
   /** Which side is shown at the bottom. */
   orientation: Schema.optionalWith(ChessColor, { exact: true }),
   players: sides(ChessPlayer),
+  /** As far as they are known already. */
+  terms: Schema.optionalWith(ChessTerms, { exact: true }),
   /** The position as FEN, and the move that led to it, as in `e2e4`, `e1h1` (castling) or `N@e7` (a drop). */
   position: Schema.optionalWith(
     Schema.Struct({ fen: Schema.String, lastMove: Schema.optionalWith(Schema.String, { exact: true }) }),
@@ -62,12 +101,22 @@ export class ChessGameMetrics extends Schema.Class<ChessGameMetrics>("ChessGameM
   ),
   /** Plies played so far. */
   ply: Schema.optionalWith(Schema.Int, { exact: true }),
+  /** Plies since a pawn moved or a piece was taken. */
+  halfmoves: Schema.optionalWith(Schema.Int, { exact: true }),
+  /** Three-check: checks that each side has given. */
+  checks: Schema.optionalWith(sides(Schema.Int), { exact: true }),
   /** Time left, whole seconds, rounded to the nearest. */
   clocks: optionalSides(Schema.Finite),
   /** Seconds by which the mover's clock fell with this move; negative where an increment was larger. */
-  clockSpent: Schema.optionalWith(Schema.Struct({ color: ChessColor, seconds: Schema.Finite }), { exact: true }),
+  clockSpent: Schema.optionalWith(SideSeconds, { exact: true }),
+  /** Seconds that the mover thought: what the clock fell by, and the increment that it gained. */
+  thinkTime: Schema.optionalWith(SideSeconds, { exact: true }),
   /** Absent when the position is hidden or cannot be read. */
-  force: Schema.optionalWith(sides(ChessForce), { exact: true })
+  force: Schema.optionalWith(sides(ChessForce), { exact: true }),
+  /** Of an end. */
+  result: Schema.optionalWith(ChessResult, { exact: true }),
+  /** Whether the channel turned to another game before the end of this one. */
+  abandonedByFeed: Schema.optionalWith(Schema.Boolean, { exact: true })
 }) {
   /**
    * The snapshot as metrics of the origin `game`, all with its timestamp. Tags
@@ -77,8 +126,7 @@ export class ChessGameMetrics extends Schema.Class<ChessGameMetrics>("ChessGameM
    */
   toGenericMetrics(tags: Tags = {}): ReadonlyArray<GenericMetric> {
     const out = new MetricList(this, tags)
-    if (this.event === "start") pushStart(out, this)
-    else pushMove(out, this)
+    pushers[this.event](out, this)
     return out.metrics
   }
 }
@@ -110,17 +158,11 @@ class MetricList {
   }
 }
 
-const present = (fields: { readonly [key: string]: Json | undefined }): JsonObject => {
-  const kept: Record<string, Json> = {}
-  for (const [key, value] of Object.entries(fields)) if (value !== undefined) kept[key] = value
-  return kept
-}
-
 const aboutPosition = ({ position }: ChessGameMetrics): JsonObject =>
   position === undefined ? {} : { position: present(position) }
 
-const aboutGame = ({ orientation, players }: ChessGameMetrics): JsonObject =>
-  present({ orientation, players: { white: present(players.white), black: present(players.black) } })
+const aboutGame = ({ orientation, players, terms }: ChessGameMetrics): JsonObject =>
+  present({ orientation, players: { white: present(players.white), black: present(players.black) }, ...terms })
 
 const pushStart = (out: MetricList, snapshot: ChessGameMetrics): void => {
   const { players } = snapshot
@@ -129,13 +171,19 @@ const pushStart = (out: MetricList, snapshot: ChessGameMetrics): void => {
     const { name, rating, title } = players[color]
     out.push("rating", rating, { color, game: present({ name, title }) })
   }
+  const { black, white } = players
+  if (black.rating !== undefined && white.rating !== undefined) out.push("rating_gap", white.rating - black.rating)
 }
 
 const pushMove = (out: MetricList, snapshot: ChessGameMetrics): void => {
-  const { clockSpent, clocks, force, ply } = snapshot
-  out.push("move", ply, { game: aboutGame(snapshot), fields: aboutPosition(snapshot) })
+  const { checks, clockSpent, clocks, force, halfmoves, ply, thinkTime } = snapshot
+  out.push("move", ply, {
+    game: { ...aboutGame(snapshot), ...present({ halfmoves, checks }) },
+    fields: aboutPosition(snapshot)
+  })
   for (const color of colors) out.push("clock_seconds", clocks[color], { color })
   if (clockSpent !== undefined) out.push("clock_spent_seconds", clockSpent.seconds, { color: clockSpent.color })
+  if (thinkTime !== undefined) out.push("think_time_seconds", thinkTime.seconds, { color: thinkTime.color })
   if (force === undefined) return
   for (const color of colors) {
     const { material, pawns, pieces, pocket } = force[color]
@@ -152,3 +200,26 @@ const pushMove = (out: MetricList, snapshot: ChessGameMetrics): void => {
     })
   })
 }
+
+const pushAbandoned = (out: MetricList, snapshot: ChessGameMetrics): void =>
+  out.push("game_abandoned_by_feed", 1, { game: aboutGame(snapshot), fields: aboutPosition(snapshot) })
+
+const pushEnd = (out: MetricList, snapshot: ChessGameMetrics): void => {
+  const { abandonedByFeed = false, players, result } = snapshot
+  if (result === undefined) return
+  const { durationSeconds, plies, ratingDiffs, score, status, winner } = result
+  out.push(score === undefined ? "game_no_result" : "game_end", score ?? 1, {
+    game: { ...aboutGame(snapshot), ...present({ status, winner, plies, durationSeconds }), abandonedByFeed },
+    fields: aboutPosition(snapshot)
+  })
+  out.push("game_plies", plies)
+  out.push("game_duration_seconds", durationSeconds)
+  for (const color of colors) {
+    const { name, title } = players[color]
+    out.push("rating_diff", ratingDiffs[color], { color, game: present({ name, title }) })
+  }
+}
+
+const pushers: {
+  readonly [event in ChessGameMetrics["event"]]: (out: MetricList, snapshot: ChessGameMetrics) => void
+} = { start: pushStart, move: pushMove, abandoned: pushAbandoned, end: pushEnd }

@@ -123,3 +123,10 @@ export const deepFreeze = <A extends Json>(value: A): A => {
   }
   return value
 }
+
+/** The object without the fields that are undefined. */
+export const present = (fields: { readonly [key: string]: Json | undefined }): JsonObject => {
+  const kept: Record<string, Json> = {}
+  for (const [key, value] of Object.entries(fields)) if (value !== undefined) kept[key] = value
+  return kept
+}

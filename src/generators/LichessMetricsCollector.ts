@@ -3,24 +3,30 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Layer, Stream } from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
-import { channelFeed, type FeedSurroundings } from "./lichess/ChannelFeed.js"
+import { channelFeed } from "./lichess/ChannelFeed.js"
+import { makeGameExports } from "./lichess/GameExports.js"
+import { type LichessApi, makeLichessApi } from "./lichess/LichessApi.js"
 import {
   checkOptions,
   type LichessOptions,
   type LichessOptionsError,
   type LichessSettings
 } from "./lichess/LichessOptions.js"
+import { playerWatch } from "./lichess/PlayerWatch.js"
+import type { RecordLoss } from "./lichess/RecordLoss.js"
 import { makeRequestGate } from "./lichess/RequestGate.js"
 import { GeneratorError, MetricsGenerator } from "./MetricsGenerator.js"
 
 /**
- * Follows live games on Lichess: one TV feed a channel, as anybody may watch
- * them, without an account. Gives metrics of the origin `game` with the tag
- * `channel`; the table of them stands in `docs/lichess.md`.
+ * Follows live games on Lichess, as anybody may watch them, without an account:
+ * one TV feed a channel, the results of the games that were shown, and the
+ * status and ratings of players. Gives metrics of the origin `game`; the table
+ * of them stands in `docs/lichess.md`.
  *
- * Connections that end are opened again, for ever. Only a channel that the
- * server does not know ends its feed: the others go on, and when none is left
- * the generator fails, naming the channels that exist.
+ * Connections that end are opened again, for ever. Only a channel or a player
+ * that the server does not know is given up: the others go on, and when none
+ * is left the generator fails, saying what exists. Started again, it asks for
+ * those no more.
  */
 export class LichessMetricsCollector extends MetricsGenerator.Tag("lichess")<LichessMetricsCollector>() {
   /** The collector over a client of its own. */
@@ -43,14 +49,10 @@ export class LichessMetricsCollector extends MetricsGenerator.Tag("lichess")<Lic
           HttpClient.withScope,
           HttpClient.mapRequest(HttpClientRequest.setHeader("user-agent", userAgent))
         )
-        const gate = yield* makeRequestGate
+        const api = makeLichessApi(client, settings.url, yield* makeRequestGate)
         const name = LichessMetricsCollector.generatorName
-        const surroundings: FeedSurroundings = {
-          client,
-          gate,
-          recordLoss: (loss) => ledger.record({ source: name, ...loss })
-        }
-        return { name, generateMetrics: allFeeds(name, settings, surroundings) }
+        const recordLoss: RecordLoss = (loss) => ledger.record({ source: name, ...loss })
+        return { name, generateMetrics: everything(name, settings, api, recordLoss) }
       })
     )
 }
@@ -58,22 +60,43 @@ export class LichessMetricsCollector extends MetricsGenerator.Tag("lichess")<Lic
 /** Lichess has no rule for it, and asks its users to be kind: it can see who calls. */
 const userAgent = "metrics-collector (metrics agent in TypeScript; follows TV feeds)"
 
-const allFeeds = (
+const everything = (
   name: string,
   settings: LichessSettings,
-  surroundings: FeedSurroundings
-): Stream.Stream<GenericMetric, GeneratorError> =>
-  Stream.suspend(() => {
-    const problems: Array<string> = []
-    const feeds = settings.channels.map((channel) =>
-      channelFeed(channel, settings, surroundings).pipe(
-        Stream.catchTag("UnknownChannelError", ({ message }) => {
-          problems.push(message)
-          return problems.length === settings.channels.length
-            ? Stream.fail(new GeneratorError({ generator: name, message: problems.join("; ") }))
-            : Stream.execute(Effect.logError(message))
-        })
+  api: LichessApi,
+  recordLoss: RecordLoss
+): Stream.Stream<GenericMetric, GeneratorError> => {
+  /** What the server said it does not have, by what was asked for; kept when the generator is started again. */
+  const unknown = new Map<string, string>()
+  const sources = settings.channels.length + (settings.users.length > 0 ? 1 : 0)
+
+  const givenUp = (source: string, message: string): Stream.Stream<never, GeneratorError> =>
+    Stream.suspend(() => {
+      unknown.set(source, message)
+      return unknown.size === sources ? allGivenUp : Stream.execute(Effect.logError(message))
+    })
+
+  const allGivenUp = Stream.failSync(() =>
+    new GeneratorError({ generator: name, message: Array.from(unknown.values()).join("; ") })
+  )
+
+  return Stream.suspend(() => {
+    if (unknown.size === sources) return allGivenUp
+    const exports = makeGameExports(api, recordLoss, settings)
+    const streams: Array<Stream.Stream<GenericMetric, GeneratorError>> = settings.channels
+      .filter((channel) => !unknown.has(`channel ${channel}`))
+      .map((channel) =>
+        channelFeed(channel, settings, { api, exports, recordLoss }).pipe(
+          Stream.catchTag("UnknownChannelError", ({ message }) => givenUp(`channel ${channel}`, message))
+        )
       )
-    )
-    return Stream.mergeAll(feeds, { concurrency: "unbounded" })
+    if (settings.users.length > 0 && !unknown.has("players")) {
+      streams.push(
+        playerWatch(settings, api).pipe(
+          Stream.catchTag("UnknownPlayersError", ({ message }) => givenUp("players", message))
+        )
+      )
+    }
+    return Stream.mergeAll([...streams, exports.results], { concurrency: "unbounded" })
   })
+}

@@ -1,14 +1,13 @@
-import { type HttpClient, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
-import { Chunk, Clock, Data, Duration, Effect, Either, Random, type Scope, Stream } from "effect"
+import { Chunk, Clock, Data, Duration, Effect, Either, Random, Stream } from "effect"
 import type { GenericMetric } from "../../domain/GenericMetric.js"
-import type { Loss } from "../../telemetry/LossLedger.js"
 import { NdjsonLines } from "../NdjsonLines.js"
 import { decodeFeedFrame, FeedFrame } from "./FeedFrame.js"
 import { FeedHealth } from "./FeedHealth.js"
+import type { GameExports } from "./GameExports.js"
 import { connectionLost, gameUnknown, initialState, type Missed, track } from "./GameTracker.js"
+import { describe, type LichessApi, LichessApiError } from "./LichessApi.js"
 import { knownChannels, type LichessSettings } from "./LichessOptions.js"
-import { retryAfter } from "./retryAfter.js"
-import type { RequestGate } from "./RequestGate.js"
+import type { RecordLoss } from "./RecordLoss.js"
 
 /** The server has no such channel. */
 export class UnknownChannelError extends Data.TaggedError("UnknownChannelError")<{
@@ -16,32 +15,25 @@ export class UnknownChannelError extends Data.TaggedError("UnknownChannelError")
   readonly message: string
 }> {}
 
-/** The feed broke off or could not be opened; it will be tried again. */
-class FeedDown extends Data.TaggedError("FeedDown")<{
-  readonly message: string
-  /** The server named a time before which it wants no request. */
-  readonly paused: boolean
-}> {}
-
 /** What a feed needs of the rooms around it. */
 export interface FeedSurroundings {
-  /** Sends through {@link RequestGate}; ties the connection to the scope. */
-  readonly client: HttpClient.HttpClient.With<Error, Scope.Scope>
-  readonly gate: RequestGate
-  readonly recordLoss: (
-    loss: Pick<Loss, "reason" | "count" | "detail"> & { readonly from?: number }
-  ) => Effect.Effect<void>
+  readonly api: LichessApi
+  readonly exports: GameExports
+  readonly recordLoss: RecordLoss
 }
-
-const answerTimeout = Duration.seconds(30)
 
 /** A connection that stood so long and brought a frame was a good one: the next failure is a first one. */
 const healthyMillis = 30_000
 
 const longestDelayMillis = 60_000
 
-/** With and without a clock: the metrics that a move gives, to say how many a missed one would have given. */
-const metricsOfMove = { clocked: 9, unclocked: 6 }
+/** What came of the bytes of one read. */
+interface Reading {
+  readonly metrics: Array<GenericMetric>
+  readonly missed: Array<Missed>
+  /** Why lines cannot be used. */
+  readonly problems: Array<string>
+}
 
 /**
  * Follows the live game of a TV channel over `GET /api/tv/{channel}/feed`.
@@ -55,70 +47,59 @@ const metricsOfMove = { clocked: 9, unclocked: 6 }
 export const channelFeed = (
   channel: string,
   settings: LichessSettings,
-  { client, gate, recordLoss }: FeedSurroundings
+  { api, exports, recordLoss }: FeedSurroundings
 ): Stream.Stream<GenericMetric, UnknownChannelError> =>
   Stream.suspend(() => {
-    const url = `${settings.url}/api/tv/${channel}/feed`
+    const path = `/api/tv/${channel}/feed`
     const health = new FeedHealth(channel)
+    const tracked = { name: channel, details: exports.details }
     let state = initialState
     let failures = 0
-    let clocked = true
 
-    const lossOf = ({ detail, from, plies }: Missed) =>
+    const lossOf = ({ detail, from, metrics }: Missed) =>
       recordLoss({
         reason: "feed-gap",
-        count: plies === "unknown" ? plies : plies * (clocked ? metricsOfMove.clocked : metricsOfMove.unclocked),
+        count: metrics,
         detail: `channel ${channel}: ${detail}`,
         ...(from === undefined ? undefined : { from })
       })
 
-    const open = Effect.gen(function*() {
-      const request = HttpClientRequest.get(url, { headers: { accept: "application/x-ndjson" } })
-      const response = yield* client.execute(request).pipe(
-        Effect.timeoutFail({
-          duration: answerTimeout,
-          onTimeout: () =>
-            new FeedDown({ message: `no answer within ${Duration.format(answerTimeout)}`, paused: false })
-        }),
-        Effect.mapError((error) =>
-          error instanceof FeedDown ? error : new FeedDown({ message: describe(error), paused: false })
-        )
-      )
-      health.answered(response.status)
-      yield* refused(response)
-      return response
-    })
-
-    const refused = (
-      response: HttpClientResponse.HttpClientResponse
-    ): Effect.Effect<void, FeedDown | UnknownChannelError> =>
-      Effect.gen(function*() {
-        const { status } = response
-        if (status === 404) {
-          return yield* new UnknownChannelError({
-            channel,
-            message: `${url} answers 404: there is no channel "${channel}". Channels are case-sensitive; ` +
-              `lichess.org has ${knownChannels.join(", ")}`
-          })
+    const readLine = (line: string, now: number, reading: Reading): boolean => {
+      const decoded = decodeFeedFrame(line)
+      if (Either.isLeft(decoded)) {
+        health.unusableLine()
+        reading.problems.push(decoded.left.message)
+        if (decoded.left.type === "featured") {
+          const unknown = gameUnknown(state)
+          state = unknown.state
+          if (unknown.left !== undefined) exports.left(channel, unknown.left, now)
         }
-        if (status === 429) {
-          const left = yield* Effect.flatMap(retryAfter(response), gate.pause)
-          const message = `too many requests (429): all requests to it pause for ${Duration.format(left)}`
-          return yield* new FeedDown({ message, paused: true })
-        }
-        if (status !== 200) return yield* new FeedDown({ message: `it answers with status ${status}`, paused: false })
-        const type = response.headers["content-type"] ?? ""
-        if (/^\s*text\/html/i.test(type)) {
-          return yield* new FeedDown({ message: "it answers with a web page instead of a feed", paused: false })
-        }
-      })
+        return false
+      }
+      const frame = decoded.right
+      if (FeedFrame.$is("Unknown")(frame)) {
+        health.unknownFrame(now)
+        return true
+      }
+      const step = track(state, tracked, frame, now)
+      state = step.state
+      health.frame(step.outcome, typeof step.missed?.plies === "number" ? step.missed.plies : 0, now)
+      if (step.outcome === "unreadable-position") reading.problems.push("a position that is no FEN")
+      if (step.missed !== undefined) reading.missed.push(step.missed)
+      if (step.left !== undefined) exports.left(channel, step.left, now)
+      if (step.snapshot !== undefined) reading.metrics.push(...step.snapshot.toGenericMetrics())
+      if (FeedFrame.$is("Featured")(frame) && state.game !== undefined) exports.shown(channel, state.game.id)
+      return true
+    }
 
     // One connection, from its opening to its end, whatever the end is.
     const connection = Effect.gen(function*() {
-      const delay = failures === 0 ? 0 : yield* jittered(failures)
-      if (delay > 0) yield* Effect.sleep(Duration.millis(delay))
-      const response = yield* gate.send(open)
+      if (failures > 0) yield* Effect.flatMap(jittered(failures), Effect.sleep)
+      const response = yield* api.open(path).pipe(
+        Effect.tapError(({ status }) => Effect.sync(() => health.answered(status)))
+      )
       const connectedAt = yield* Clock.currentTimeMillis
+      health.answered(response.status)
       health.connected(connectedAt)
       yield* Effect.logDebug(`Lichess channel ${channel}: connected`)
 
@@ -134,80 +115,77 @@ export const channelFeed = (
         })
       )
 
-      const read = (bytes: Uint8Array, now: number, missed: Array<Missed>, problems: Array<string>) => {
-        const metrics: Array<GenericMetric> = []
-        for (const line of lines.push(bytes)) {
-          if (line.problem !== undefined) {
-            health.unusableLines(1)
-            problems.push(line.problem)
-            continue
+      const read = (parts: Iterable<Uint8Array>, now: number): Reading => {
+        const reading: Reading = { metrics: [], missed: [], problems: [] }
+        for (const part of parts) {
+          for (const { problem, text } of lines.push(part)) {
+            if (problem !== undefined) {
+              health.unusableLine()
+              reading.problems.push(`a line is ${problem}`)
+            } else if (readLine(text, now, reading)) frames++
           }
-          const decoded = decodeFeedFrame(line.text)
-          if (Either.isLeft(decoded)) {
-            health.unusableLines(1)
-            problems.push(decoded.left.message)
-            if (decoded.left.type === "featured") state = gameUnknown(state)
-            continue
-          }
-          frames++
-          const frame = decoded.right
-          if (FeedFrame.$is("Unknown")(frame)) {
-            health.unknownFrame(now)
-            continue
-          }
-          if (FeedFrame.$is("Moved")(frame)) clocked = frame.move.wc !== undefined
-          const step = track(state, channel, frame, now)
-          state = step.state
-          health.frame(step.outcome, typeof step.missed?.plies === "number" ? step.missed.plies : 0, now)
-          if (step.outcome === "unreadable-position") problems.push("a position that is no FEN")
-          if (step.missed !== undefined) missed.push(step.missed)
-          if (step.snapshot !== undefined) metrics.push(...step.snapshot.toGenericMetrics())
         }
-        return metrics
+        return reading
       }
 
-      const down = (message: string) => new FeedDown({ message, paused: false })
+      const take = (parts: Iterable<Uint8Array>): Effect.Effect<Chunk.Chunk<GenericMetric>> =>
+        Effect.gen(function*() {
+          const now = yield* Clock.currentTimeMillis
+          const { metrics, missed, problems } = read(parts, now)
+          for (const one of missed) yield* lossOf(one)
+          if (problems.length > 0 && !complained) {
+            complained = true
+            yield* Effect.logWarning(
+              `Lichess channel ${channel}: left out a line that cannot be used (${problems[0]}); ` +
+                "further ones of this connection are only counted, in feed_parse_errors_total"
+            )
+          }
+          return Chunk.unsafeFromArray(metrics)
+        })
+
+      const ended = (message: string) => new LichessApiError({ reason: "down", message, status: response.status })
       return response.stream.pipe(
-        Stream.mapError((error) => down(describe(error))),
+        Stream.mapError((error) => ended(describe(error))),
         Stream.timeoutFail(
-          () => down(`no data for ${Duration.format(settings.idleTimeout)}`),
+          () => ended(`no data for ${Duration.format(settings.idleTimeout)}`),
           settings.idleTimeout
         ),
-        Stream.mapChunksEffect((chunk) =>
-          Effect.gen(function*() {
-            const now = yield* Clock.currentTimeMillis
-            const missed: Array<Missed> = []
-            const problems: Array<string> = []
-            const metrics = Chunk.toReadonlyArray(chunk).flatMap((bytes) => read(bytes, now, missed, problems))
-            for (const one of missed) yield* lossOf(one)
-            if (problems.length > 0 && !complained) {
-              complained = true
-              yield* Effect.logWarning(
-                `Lichess channel ${channel}: left out a line that cannot be used (${problems[0]}); ` +
-                  "further ones of this connection are only counted, in feed_parse_errors_total"
-              )
-            }
-            return Chunk.unsafeFromArray(metrics)
-          })
-        ),
-        Stream.concat(Stream.fail(down("the server closed the connection")))
+        Stream.mapChunksEffect(take),
+        Stream.concat(Stream.fail(ended("the server closed the connection")))
       )
     })
 
+    const unknownChannel: Effect.Effect<never, UnknownChannelError> = Effect.flatMap(
+      existingChannels(api),
+      (existing) =>
+        Effect.fail(
+          new UnknownChannelError({
+            channel,
+            message: `${api.url}${path} answers 404: there is no channel "${channel}". Channels are case-sensitive; ` +
+              `there are ${existing.join(", ")}`
+          })
+        )
+    )
+
     const games = Stream.unwrapScoped(connection).pipe(
-      Stream.catchTag("FeedDown", ({ message, paused }) =>
-        Stream.execute(Effect.suspend(() => {
+      Stream.catchTag("LichessApiError", ({ message, reason }) => {
+        if (reason === "missing") return Stream.fromEffect(unknownChannel)
+        return Stream.execute(Effect.suspend(() => {
           // The pause is the delay.
-          failures = paused ? 0 : failures + 1
+          failures = reason === "paused" ? 0 : failures + 1
           const text = `Lichess channel ${channel}: ${message}`
           // Feeds of slow games end often: one end after a good time is nothing to report.
           return failures === 1 ? Effect.logDebug(text) : Effect.logWarning(text)
-        }))),
+        }))
+      }),
       Stream.forever
     )
     const reports = Stream.repeatEffectChunk(
       Effect.delay(
-        Effect.map(Clock.currentTimeMillis, (now) => Chunk.unsafeFromArray(health.toGenericMetrics(now))),
+        Effect.map(
+          Clock.currentTimeMillis,
+          (now) => Chunk.unsafeFromArray(health.toGenericMetrics(now, exports.missed(channel)))
+        ),
         settings.healthInterval
       )
     )
@@ -215,12 +193,15 @@ export const channelFeed = (
     return Stream.merge(games, reports, { haltStrategy: "left" })
   })
 
-const jittered = (failures: number): Effect.Effect<number> => {
-  const full = Math.min(longestDelayMillis, 1000 * 2 ** Math.min(failures - 1, 10))
-  return Effect.map(Random.next, (random) => full * (0.5 + random / 2))
-}
+/** The channels that the server has, or those of lichess.org when it does not say. */
+const existingChannels = (api: LichessApi): Effect.Effect<ReadonlyArray<string>> =>
+  api.json("/api/tv/channels").pipe(
+    Effect.map((answer) => typeof answer === "object" && answer !== null ? Object.keys(answer).slice(0, 50) : []),
+    Effect.orElseSucceed((): ReadonlyArray<string> => []),
+    Effect.map((names) => names.length === 0 ? knownChannels : names)
+  )
 
-const describe = (error: Error): string => {
-  const cause = error.cause instanceof Error && error.cause.message !== "" ? `: ${error.cause.message}` : ""
-  return `${error.message}${cause}`
+const jittered = (failures: number): Effect.Effect<Duration.Duration> => {
+  const full = Math.min(longestDelayMillis, 1000 * 2 ** Math.min(failures - 1, 10))
+  return Effect.map(Random.next, (random) => Duration.millis(full * (0.5 + random / 2)))
 }

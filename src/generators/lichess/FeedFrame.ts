@@ -1,6 +1,6 @@
 import { Data, Either, Schema } from "effect"
 import { formatProblem } from "../../domain/decodeMetric.js"
-import { isWellFormed } from "../../domain/Json.js"
+import { ChessColor, lenient, Text, WellFormed } from "./Lenient.js"
 
 /** A frame of a TV feed, as far as it can be used. */
 export type FeedFrame = Data.TaggedEnum<{
@@ -21,19 +21,6 @@ export class FeedFrameError extends Data.TaggedError("FeedFrameError")<{
   readonly type: "featured" | "fen" | "unknown"
   readonly message: string
 }> {}
-
-const longestText = 100
-
-const WellFormed = Schema.String.pipe(Schema.filter(isWellFormed))
-
-const Text = WellFormed.pipe(Schema.maxLength(longestText))
-
-// What may be missing may also be null or of a new shape: the frame is worth
-// more than its ornaments, so these are left out rather than refused.
-const lenient = <A, I>(schema: Schema.Schema<A, I>) =>
-  Schema.optional(Schema.UndefinedOr(schema).annotations({ decodingFallback: () => Either.right(undefined) }))
-
-const ChessColor = Schema.Literal("white", "black")
 
 const FeedPlayer = Schema.Struct({
   color: ChessColor,

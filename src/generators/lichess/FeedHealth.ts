@@ -21,8 +21,8 @@ export class FeedHealth {
 
   constructor(private readonly channel: string) {}
 
-  /** The server answered a request for the feed. */
-  answered(status: number): void {
+  /** The server answered a request for the feed, or there was no answer. */
+  answered(status: number | undefined): void {
     this.httpStatus = status
   }
 
@@ -69,16 +69,17 @@ export class FeedHealth {
     this.unknownFrames++
   }
 
-  /** Lines came that hold no frame. */
-  unusableLines(count: number): void {
-    this.parseErrors += count
+  /** A line came that holds no frame. */
+  unusableLine(): void {
+    this.parseErrors++
   }
 
   /**
    * The state as metrics of the origin `game` with the tag `channel`. Rates are
-   * of the last 60 s; totals are since the start.
+   * of the last 60 s; totals are since the start. `missedResults` is how many
+   * results of the channel's games could not be had.
    */
-  toGenericMetrics(now: number): ReadonlyArray<GenericMetric> {
+  toGenericMetrics(now: number, missedResults: number): ReadonlyArray<GenericMetric> {
     const metadata = { channel: this.channel }
     const metrics: Array<GenericMetric> = []
     const push = (metricType: string, value: number | undefined) => {
@@ -93,6 +94,7 @@ export class FeedHealth {
     push("feed_http_status", this.httpStatus)
     push("feed_reconnects_total", Math.max(0, this.connections - 1))
     push("feed_missed_plies_total", this.missedPlies)
+    push("feed_missed_results_total", missedResults)
     push("feed_duplicate_frames_total", this.duplicates)
     push("feed_takebacks_total", this.takebacks)
     push("feed_unknown_frames_total", this.unknownFrames)

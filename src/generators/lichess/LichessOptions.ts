@@ -3,23 +3,36 @@ import { Data, Duration, Effect } from "effect"
 /** What to follow on Lichess, and how patiently. */
 export interface LichessOptions {
   /** TV channels by their names in URLs, case-sensitive: see {@link knownChannels}. */
-  readonly channels: ReadonlyArray<string>
+  readonly channels?: ReadonlyArray<string> | undefined
+  /** Players whose status and ratings are asked for; at most 100, names as on the site. */
+  readonly users?: ReadonlyArray<string> | undefined
   /** Base URL of the server; default `https://lichess.org`. */
-  readonly url?: string
+  readonly url?: string | undefined
   /** A feed that sends nothing for so long is taken for dead and opened again; default 90 s. */
-  readonly idleTimeout?: Duration.DurationInput
+  readonly idleTimeout?: Duration.DurationInput | undefined
   /** How often each feed reports on its health; default 10 s. */
-  readonly healthInterval?: Duration.DurationInput
+  readonly healthInterval?: Duration.DurationInput | undefined
+  /** When a game that its channel left while it was running is asked for again; default 10 min. */
+  readonly abandonedRetry?: Duration.DurationInput | undefined
+  /** How often the status of the users is asked for; default 30 s, at least 5 s. */
+  readonly statusInterval?: Duration.DurationInput | undefined
+  /** How often the ratings of each user are asked for; default 10 min, at least 1 min. */
+  readonly ratingsInterval?: Duration.DurationInput | undefined
 }
 
 /** Options that were checked and completed. */
 export interface LichessSettings {
   /** Without repetitions. */
   readonly channels: ReadonlyArray<string>
+  /** Ids of the players, in lower case, without repetitions. */
+  readonly users: ReadonlyArray<string>
   /** Without a slash at the end. */
   readonly url: string
   readonly idleTimeout: Duration.Duration
   readonly healthInterval: Duration.Duration
+  readonly abandonedRetry: Duration.Duration
+  readonly statusInterval: Duration.Duration
+  readonly ratingsInterval: Duration.Duration
 }
 
 /** The options of the Lichess generator cannot be used. */
@@ -47,39 +60,57 @@ export const knownChannels: ReadonlyArray<string> = [
 
 const channelName = /^[A-Za-z0-9_-]{1,64}$/
 
-const refuse = (message: string) => Effect.fail(new LichessOptionsError({ message }))
+const userName = /^[A-Za-z0-9_-]{2,30}$/
+
+/** Most ids that one request for a status may name. */
+const mostUsers = 100
+
+const refuse = (message: string) => Effect.fail(new LichessOptionsError({ message: `lichess: ${message}` }))
+
+const atLeast = (
+  name: string,
+  given: Duration.DurationInput,
+  least: Duration.DurationInput
+): Effect.Effect<Duration.Duration, LichessOptionsError> => {
+  const duration = Duration.decode(given)
+  return Duration.greaterThanOrEqualTo(duration, least)
+    ? Effect.succeed(duration)
+    : refuse(`${name} must be at least ${Duration.format(least)}`)
+}
 
 /** Checks and completes the options. */
 export const checkOptions = (options: LichessOptions): Effect.Effect<LichessSettings, LichessOptionsError> =>
   Effect.gen(function*() {
     const channels = Array.from(new Set(options.channels))
-    if (channels.length === 0) {
-      return yield* refuse(`lichess: no channel is named; name one or more of ${knownChannels.join(", ")}`)
+    const names = options.users ?? []
+    const users = Array.from(new Set(names.map((name) => name.toLowerCase())))
+    if (channels.length + users.length === 0) {
+      return yield* refuse(`neither a channel nor a player is named; channels are ${knownChannels.join(", ")}`)
     }
-    for (const channel of channels) {
-      if (!channelName.test(channel)) {
-        return yield* refuse(
-          `lichess: ${JSON.stringify(channel)} cannot be a channel; channels are ${knownChannels.join(", ")}`
-        )
-      }
+    const noChannel = channels.find((channel) => !channelName.test(channel))
+    if (noChannel !== undefined) {
+      return yield* refuse(`${JSON.stringify(noChannel)} cannot be a channel; channels are ${knownChannels.join(", ")}`)
     }
+    const noUser = names.find((name) => !userName.test(name))
+    if (noUser !== undefined) {
+      return yield* refuse(
+        `${JSON.stringify(noUser)} cannot be a player: names have 2 to 30 letters, digits, "_" and "-"`
+      )
+    }
+    if (users.length > mostUsers) return yield* refuse(`${users.length} players, at most ${mostUsers} are allowed`)
     const given = options.url ?? "https://lichess.org"
     const url = URL.canParse(given) ? new URL(given) : undefined
     if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
-      return yield* refuse(
-        `lichess: ${JSON.stringify(given)} is no URL of a server; expected one as in https://lichess.org`
-      )
-    }
-    const idleTimeout = Duration.decode(options.idleTimeout ?? "90 seconds")
-    const healthInterval = Duration.decode(options.healthInterval ?? "10 seconds")
-    if (Duration.toMillis(idleTimeout) <= 0) return yield* refuse("lichess: idleTimeout must be more than zero")
-    if (Duration.toMillis(healthInterval) < 100) {
-      return yield* refuse("lichess: healthInterval must be at least 100 milliseconds")
+      return yield* refuse(`${JSON.stringify(given)} is no URL of a server; expected one as in https://lichess.org`)
     }
     return {
       channels,
+      users,
       url: (url.origin + url.pathname).replace(/\/+$/, ""),
-      idleTimeout,
-      healthInterval
+      idleTimeout: yield* atLeast("idleTimeout", options.idleTimeout ?? "90 seconds", "1 second"),
+      healthInterval: yield* atLeast("healthInterval", options.healthInterval ?? "10 seconds", "100 millis"),
+      abandonedRetry: yield* atLeast("abandonedRetry", options.abandonedRetry ?? "10 minutes", "1 second"),
+      statusInterval: yield* atLeast("statusInterval", options.statusInterval ?? "30 seconds", "5 seconds"),
+      ratingsInterval: yield* atLeast("ratingsInterval", options.ratingsInterval ?? "10 minutes", "1 minute")
     }
   })

@@ -1,7 +1,10 @@
 import type { HttpClientResponse } from "@effect/platform"
-import { Chunk, Clock, Duration, Effect, Option, Schema, Stream } from "effect"
+import { Clock, Duration, Effect, Option, Schema } from "effect"
+import { bodyText } from "./bodyText.js"
 
+/** The part of a body that is looked at, and for how long it is waited for. */
 const longestBody = 16_384
+const bodyTimeout = Duration.seconds(5)
 
 const Body = Schema.parseJson(Schema.Struct({ ratelimit: Schema.Struct({ seconds: Schema.NonNegative }) }))
 
@@ -19,7 +22,10 @@ export const retryAfter = (
   Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
     const header = response.headers["retry-after"]
-    const text = yield* beginning(response)
+    const text = yield* bodyText(response, longestBody).pipe(
+      Effect.timeout(bodyTimeout),
+      Effect.orElseSucceed(() => "")
+    )
     const asked = [
       header === undefined ? undefined : parseHeader(header, now),
       Option.getOrUndefined(Option.map(readBody(text), (body) => body.ratelimit.seconds * 1000))
@@ -31,19 +37,4 @@ const parseHeader = (header: string, now: number): number | undefined => {
   if (/^\s*\d{1,9}\s*$/.test(header)) return Number(header) * 1000
   const date = Date.parse(header)
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
-}
-
-const beginning = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> => {
-  let bytes = 0
-  return response.stream.pipe(
-    Stream.takeUntil((part) => {
-      bytes += part.length
-      return bytes >= longestBody
-    }),
-    Stream.decodeText(),
-    Stream.runCollect,
-    Effect.map(Chunk.join("")),
-    Effect.timeout("5 seconds"),
-    Effect.orElseSucceed(() => "")
-  )
 }

@@ -3,6 +3,7 @@ import { Either } from "effect"
 import { decodeFeedFrame, FeedFrame } from "../../../src/generators/lichess/FeedFrame.js"
 import {
   connectionLost,
+  type GameDetails,
   gameUnknown,
   initialState,
   track,
@@ -11,17 +12,21 @@ import {
 } from "../../../src/generators/lichess/GameTracker.js"
 import { featured, fen, moves, moveTo, positions } from "./frames.js"
 
-const step = (state: TrackerState, line: string, now = 1000): TrackerStep => {
+const step = (state: TrackerState, line: string, now = 1000, details?: GameDetails): TrackerStep => {
   const frame = Either.getOrThrow(decodeFeedFrame(line))
   if (FeedFrame.$is("Unknown")(frame)) throw new Error("unknown frame")
-  return track(state, "blitz", frame, now)
+  return track(state, { name: "blitz", details: () => details }, frame, now)
 }
 
-const follow = (lines: ReadonlyArray<string>, from = initialState): ReadonlyArray<TrackerStep> => {
+const follow = (
+  lines: ReadonlyArray<string>,
+  from = initialState,
+  details?: GameDetails
+): ReadonlyArray<TrackerStep> => {
   const steps: Array<TrackerStep> = []
   let state = from
   for (const line of lines) {
-    const next = step(state, line)
+    const next = step(state, line, 1000, details)
     steps.push(next)
     state = next.state
   }
@@ -92,7 +97,12 @@ describe("GameTracker", () => {
   it("counts skipped plies and measures no time across them", () => {
     const jumped = last(follow([featured("g1", positions[0]), moveTo(1), moveTo(4)]))
     expect(jumped.outcome).toBe("move")
-    expect(jumped.missed).toEqual({ plies: 2, from: undefined, detail: "game g1: plies 2 to 3 never came" })
+    expect(jumped.missed).toEqual({
+      plies: 2,
+      metrics: 18,
+      from: undefined,
+      detail: "game g1: plies 2 to 3 never came"
+    })
     expect(jumped.snapshot?.clockSpent).toBeUndefined()
   })
 
@@ -106,7 +116,7 @@ describe("GameTracker", () => {
     expect(quiet[1]?.snapshot?.clockSpent).toBeUndefined()
 
     const busy = follow([featured("g1", positions[4]), moveTo(5)], lost)
-    expect(busy[0]?.missed).toEqual({ plies: 1, from: 500, detail: "game g1: ply 4 never came" })
+    expect(busy[0]?.missed).toEqual({ plies: 1, metrics: 9, from: 500, detail: "game g1: ply 4 never came" })
     expect(busy[1]).toMatchObject({ outcome: "move", missed: undefined })
 
     const other = step(lost, featured("g2", positions[0]))
@@ -116,7 +126,9 @@ describe("GameTracker", () => {
 
   it("gives nobody the moves of a game that it could not read", () => {
     const known = last(follow([featured("g1", positions[0]), moveTo(1)])).state
-    expect(step(gameUnknown(known), moveTo(2))).toMatchObject({
+    const unknown = gameUnknown(known)
+    expect(unknown.left).toMatchObject({ followed: true, game: { id: "g1", ply: 1 } })
+    expect(step(unknown.state, moveTo(2))).toMatchObject({
       outcome: "unknown-game",
       snapshot: undefined,
       missed: { plies: 1 }
@@ -158,5 +170,89 @@ describe("GameTracker", () => {
       "clock_seconds",
       "clock_seconds"
     ])
+  })
+
+  it("tells which game gave way to another, and whether it was followed to its last position", () => {
+    const before = last(follow([featured("g1", positions[0]), ...[1, 2].map(moveTo)])).state
+    expect(step(before, featured("g2", positions[0])).left).toMatchObject({
+      followed: true,
+      game: { id: "g1", ply: 2, position: { fen: positions[2], lastMove: "d7d5" } }
+    })
+    expect(step(connectionLost(before, 500), featured("g2", positions[0])).left?.followed).toBe(false)
+    expect(step(before, featured("g1", positions[2])).left).toBeUndefined()
+  })
+
+  it("knows a game to which the channel turns back: it does not start again", () => {
+    const steps = follow([
+      featured("g1", positions[0]),
+      moveTo(1),
+      featured("g2", positions[0]),
+      featured("g1", positions[3]),
+      moveTo(4)
+    ])
+    expect(steps.map(({ outcome }) => outcome)).toEqual(["game-start", "move", "game-start", "game-return", "move"])
+    // What was played meanwhile was not shown: it is not missed.
+    expect(steps[3]).toMatchObject({ snapshot: undefined, missed: undefined, left: { game: { id: "g2" } } })
+  })
+
+  it("knows the variant and the speed from the channel, and all terms once the details are there", () => {
+    const [start] = follow([featured("g1", positions[0])])
+    expect(start?.snapshot?.terms).toEqual({ variant: "standard", speed: "blitz" })
+    const terms = { variant: "standard", speed: "blitz", rated: true, clock: { initial: 180, increment: 2 } }
+    const [detailed] = follow([featured("g1", positions[0])], initialState, { terms, berserkable: false })
+    expect(detailed?.snapshot?.terms).toEqual(terms)
+  })
+
+  describe("measures how long a move was thought about", () => {
+    const details = (initial: number, increment: number, berserkable = false): GameDetails => ({
+      terms: { clock: { initial, increment } },
+      berserkable
+    })
+
+    const thought = (known: GameDetails | undefined, lines = [3, 4, 5].map(moveTo)) =>
+      follow([featured("g1", positions[0]), ...[1, 2].map(moveTo), ...lines], initialState, known)
+        .map(({ snapshot }) => snapshot?.thinkTime)
+
+    it("only when the increment is known, and not for the first move of each side", () => {
+      expect(thought(undefined)).toEqual(Array.from({ length: 6 }))
+      expect(thought(details(180, 2))).toEqual([
+        undefined,
+        undefined,
+        undefined,
+        { color: "white", seconds: 12 },
+        { color: "black", seconds: 12 },
+        { color: "white", seconds: 12 }
+      ])
+    })
+
+    it("not when a clock rose by more than the increment: time was given", () => {
+      const given = fen(positions[3], "e4d5", 185, 170)
+      expect(
+        last(follow([featured("g1", positions[0]), moveTo(1), moveTo(2), given], initialState, details(180, 2)))
+          .snapshot
+      ).toMatchObject({ clockSpent: { seconds: -15 } })
+      expect(thought(details(180, 2), [given])[3]).toBeUndefined()
+      // One second too much may come of rounding.
+      expect(thought(details(180, 2), [fen(positions[3], "e4d5", 173, 170)])[3]).toEqual({
+        color: "white",
+        seconds: -1
+      })
+    })
+
+    it("not in an arena, as long as the mover may have gone berserk", () => {
+      expect(thought(details(400, 2, true)).filter((time) => time !== undefined)).toEqual([])
+      expect(thought(details(180, 2, true)).filter((time) => time !== undefined)).toHaveLength(3)
+      // Without an increment there is nothing to lose.
+      expect(thought(details(400, 0, true)).filter((time) => time !== undefined)).toHaveLength(3)
+    })
+
+    it("not across a gap, a takeback or a lost connection", () => {
+      const known = details(180, 2)
+      const before = last(follow([featured("g1", positions[0]), ...[1, 2, 3].map(moveTo)], initialState, known)).state
+      expect(step(before, moveTo(5), 1, known).snapshot?.thinkTime).toBeUndefined()
+      expect(step(before, moveTo(2), 1, known).snapshot?.thinkTime).toBeUndefined()
+      expect(step(connectionLost(before, 0), moveTo(4), 1, known).snapshot?.thinkTime).toBeUndefined()
+      expect(step(before, moveTo(4), 1, known).snapshot?.thinkTime).toEqual({ color: "black", seconds: 12 })
+    })
   })
 })
