@@ -49,11 +49,15 @@ export const chosenGenerators = (
         )
       )
     }
-    if (choice.lichess.length > 0) {
+    if (choice.lichess.length + choice.lichessUser.length > 0) {
       generators.push(
         yield* build(
           LichessMetricsCollector,
-          LichessMetricsCollector.layer({ channels: choice.lichess, url: choice.lichessUrl })
+          LichessMetricsCollector.layer({
+            channels: choice.lichess,
+            users: choice.lichessUser,
+            url: choice.lichessUrl
+          })
         )
       )
     }

@@ -13,6 +13,11 @@ export const generatorOptions = {
     Options.withDescription("Follow the live game of a Lichess TV channel, as in best, blitz or rapid; repeatable"),
     Options.repeated
   ),
+  lichessUser: Options.text("lichess-user").pipe(
+    Options.withPseudoName("NAME"),
+    Options.withDescription("Watch the status and the ratings of a Lichess player; repeatable"),
+    Options.repeated
+  ),
   lichessUrl: Options.text("lichess-url").pipe(
     Options.withPseudoName("URL"),
     Options.withDescription("Another Lichess server"),
@@ -70,6 +75,7 @@ export const generatorOptions = {
 export interface GeneratorChoice {
   readonly system: boolean
   readonly lichess: ReadonlyArray<string>
+  readonly lichessUser: ReadonlyArray<string>
   readonly lichessUrl: string
   readonly stdin: boolean
   readonly interval: Duration.Duration
@@ -85,6 +91,7 @@ export interface GeneratorChoice {
 export const noGenerators: GeneratorChoice = {
   system: false,
   lichess: [],
+  lichessUser: [],
   lichessUrl: "",
   stdin: false,
   interval: Duration.zero,
@@ -109,6 +116,7 @@ const list = (name: string): Effect.Effect<ReadonlyArray<string>> =>
 export const chooseGenerators = (options: {
   readonly system: boolean
   readonly lichess: ReadonlyArray<string>
+  readonly lichessUser: ReadonlyArray<string>
   readonly lichessUrl: string
   readonly stdin: boolean
   readonly interval: Duration.Duration
@@ -121,11 +129,13 @@ export const chooseGenerators = (options: {
 }): Effect.Effect<GeneratorChoice, CliFailure> =>
   Effect.gen(function*() {
     const lichess = options.lichess.length > 0 ? options.lichess : yield* list("lichess")
+    const lichessUser = options.lichessUser.length > 0 ? options.lichessUser : yield* list("lichess-user")
     const pairs = options.tag.length > 0 ? options.tag : yield* list("tags")
     const tags = yield* Either.mapLeft(parsePairs(pairs), (message) => misuse(`--tag: ${message}`))
     return {
-      system: options.system || (lichess.length === 0 && !options.stdin),
+      system: options.system || (lichess.length + lichessUser.length === 0 && !options.stdin),
       lichess: Array.from(new Set(lichess)),
+      lichessUser: Array.from(new Set(lichessUser)),
       lichessUrl: options.lichessUrl,
       stdin: options.stdin,
       interval: options.interval,
