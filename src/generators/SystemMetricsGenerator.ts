@@ -1,4 +1,4 @@
-import { Chunk, Clock, Duration, Effect, Layer, Stream } from "effect"
+import { Chunk, Duration, Effect, Layer, Stream } from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { SystemTags } from "../domain/SystemTags.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
@@ -59,16 +59,17 @@ export class SystemMetricsGenerator extends MetricsGenerator.Tag("system")<Syste
         const ledger = yield* LossLedger
         let systemTags: { readonly host: string; readonly tags: SystemTags } | undefined
 
-        const tick = Effect.gen(function*() {
-          const startedAt = yield* Clock.currentTimeNanos
-          const metrics = yield* sample
-          // The same object at every tick: the sender knows series by their metadata objects.
-          if (systemTags?.host !== metrics.host) {
-            systemTags = { host: metrics.host, tags: new SystemTags(metrics.host, tags) }
-          }
-          const generic = metrics.toGenericMetrics(systemTags.tags)
-          status.lastTickMillis = Number((yield* Clock.currentTimeNanos) - startedAt) / 1e6
-          return Chunk.unsafeFromArray(generic)
+        const tick = Effect.clockWith((clock) => {
+          const startedAt = clock.unsafeCurrentTimeNanos()
+          return Effect.map(sample, (metrics) => {
+            // The same object at every tick: the sender knows series by their metadata objects.
+            if (systemTags?.host !== metrics.host) {
+              systemTags = { host: metrics.host, tags: new SystemTags(metrics.host, tags) }
+            }
+            const generic = metrics.toGenericMetrics(systemTags.tags)
+            status.lastTickMillis = Number(clock.unsafeCurrentTimeNanos() - startedAt) / 1e6
+            return Chunk.unsafeFromArray(generic)
+          })
         }).pipe(
           Effect.mapError((cause) => new GeneratorError({ generator: name, message: cause.message, cause }))
         )
@@ -120,30 +121,33 @@ const ticks = <E>(
     let latest = 0
     let chunkSize = 0
 
-    const awaitTick = Effect.gen(function*() {
-      const now = yield* Clock.currentTimeNanos
+    const awaitTick = Effect.clockWith((clock) => {
+      const now = clock.unsafeCurrentTimeNanos()
       if (start === undefined) {
         start = now
-        return
+        return Effect.void
       }
       const elapsed = Number(now - start) / 1e6
       const due = latest + 1
       const next = Math.max(due, Math.ceil(elapsed / period))
-      if (next > due) {
-        const wall = (yield* Clock.currentTimeMillis) - elapsed
-        yield* missed(
-          { count: next - due, from: Math.round(wall + due * period), to: Math.round(wall + (next - 1) * period) },
-          chunkSize
-        )
-      }
       latest = next
-      yield* Effect.sleep(Duration.millis(next * period - elapsed))
+      const wait = clock.sleep(Duration.millis(next * period - elapsed))
+      if (next === due) return wait
+      const wall = clock.unsafeCurrentTimeMillis() - elapsed
+      const leftOut = {
+        count: next - due,
+        from: Math.round(wall + due * period),
+        to: Math.round(wall + (next - 1) * period)
+      }
+      return Effect.zipRight(missed(leftOut, chunkSize), wait)
     })
 
     return Stream.repeatEffectChunk(
-      Effect.zipRight(awaitTick, tick).pipe(
-        Effect.tap((chunk) => {
+      Effect.zipRight(
+        awaitTick,
+        Effect.map(tick, (chunk) => {
           chunkSize = chunk.length
+          return chunk
         })
       )
     )

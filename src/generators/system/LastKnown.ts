@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Schedule, type Scope } from "effect"
+import { Clock, Duration, Effect, type Scope } from "effect"
 
 /** A value that is read in the background, because reading it may take long or never end. */
 export interface LastKnown<A> {
@@ -24,7 +24,8 @@ const make = <A, E>(
   })
   return once.pipe(
     Effect.catchAllCause((cause) => Effect.logDebug(`${what} could not be read`, cause)),
-    Effect.repeat(Schedule.spaced(options.every)),
+    Effect.zipRight(Effect.sleep(options.every)),
+    Effect.forever,
     Effect.forkScoped,
     Effect.as({ at: (now) => known === undefined || now - known.at > keep ? undefined : known.value })
   )

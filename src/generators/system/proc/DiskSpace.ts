@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Fiber, Option, type Scope } from "effect"
+import { Clock, Duration, Effect, Fiber, LogLevel, Option, type Scope } from "effect"
 import type { FilesystemMetrics } from "../../../domain/SystemMetrics.js"
 import { LastKnown } from "../LastKnown.js"
 import { type FilesystemSpace, StatFs } from "../StatFs.js"
@@ -49,6 +49,7 @@ const make = (
     const prefix = root.replace(/\/+$/, "")
     const hanging = new Set<string>()
     const known = new Map<string, Known>()
+    const warned = new Set<string>()
     const mostRounds = Duration.toMillis(keep) / Duration.toMillis(every)
     let round = 0
 
@@ -65,10 +66,13 @@ const make = (
         if (Option.isSome(answer)) return answer.value
         if (Option.isNone(yield* Fiber.poll(fiber))) {
           hanging.add(mountpoint)
-          yield* Effect.logWarning(
+          yield* Effect.logWithLevel(
+            // One that is always slow must not fill the log.
+            warned.has(mountpoint) ? LogLevel.Debug : LogLevel.Warning,
             `The filesystem at ${mountpoint} (${type}, ${device}) does not answer, so its space is unknown. ` +
               "Is its server up? To leave it out, exclude its mount point."
           )
+          warned.add(mountpoint)
         }
         return Option.none()
       })
