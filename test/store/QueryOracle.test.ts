@@ -1,0 +1,118 @@
+import { describe, it } from "@effect/vitest"
+import { Effect, FastCheck, Layer } from "effect"
+import * as assert from "node:assert/strict"
+import type { JsonObject } from "../../src/domain/Json.js"
+import { makeSeries } from "../../src/domain/Series.js"
+import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
+import { type Aggregate, MetricStore, type StoreQuery } from "../../src/store/MetricStore.js"
+import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
+import { askOracle, nameOf, type OracleAnswer, type OraclePoint } from "./StoreOracle.js"
+import { temporaryDirectory } from "./TemporaryDirectory.js"
+
+const day = 86_400_000
+const t0 = Date.UTC(2026, 0, 2)
+
+const allSeries = [
+  makeSeries("host", "load", { host: "a", zone: "north" }),
+  makeSeries("host", "load", { host: "b", zone: "north" }),
+  makeSeries("host", "load", { host: "c", zone: "south" }),
+  makeSeries("host", "heat", { host: "a" }),
+  makeSeries("game", "load", {})
+]
+
+// Times that often fall together and lie around a midnight.
+const time = FastCheck.oneof(
+  FastCheck.integer({ min: -8, max: 8 }).map((n) => t0 + n * 1000),
+  FastCheck.integer({ min: -day, max: day }).map((n) => t0 + n)
+)
+
+// Sums of quarters are exact in any order.
+const value = FastCheck.integer({ min: -4000, max: 4000 }).map((n) => n / 4)
+
+const fields: FastCheck.Arbitrary<JsonObject | undefined> = FastCheck.option(
+  FastCheck.integer({ min: 0, max: 9 }).map((ply) => ({ ply })),
+  { nil: undefined }
+)
+
+const point: FastCheck.Arbitrary<OraclePoint> = FastCheck.record({
+  series: FastCheck.constantFrom(...allSeries),
+  time,
+  value,
+  fields
+})
+
+const commits = FastCheck.array(FastCheck.array(point, { maxLength: 30 }), { maxLength: 12 })
+
+const aggregates: ReadonlyArray<Aggregate> = ["avg", "min", "max", "sum", "count", "last"]
+
+const query: FastCheck.Arbitrary<StoreQuery> = FastCheck.record({
+  metricType: FastCheck.constantFrom(undefined, "load", "heat"),
+  origin: FastCheck.constantFrom(undefined, "host", "game"),
+  tags: FastCheck.constantFrom(undefined, { host: "a" }, { zone: "north" }, { zone: "north", host: "b" }, { no: "x" }),
+  from: FastCheck.oneof(FastCheck.constant(t0 - 2 * day), time),
+  to: FastCheck.oneof(FastCheck.constant(t0 + 2 * day), time),
+  limit: FastCheck.constantFrom(1, 2, 7, 1000),
+  buckets: FastCheck.option(
+    FastCheck.record({
+      step: FastCheck.constantFrom(1, 1000, 1500, 60_000, 3_600_000, day),
+      aggregate: FastCheck.constantFrom(...aggregates),
+      by: FastCheck.constantFrom(undefined, [], ["zone"], ["host", "zone"])
+    }),
+    { nil: undefined }
+  )
+})
+
+const stores: ReadonlyArray<readonly [name: string, layer: Layer.Layer<MetricStore, unknown>]> = [
+  ["memory", MemoryMetricStore.layer],
+  ["SQLite", Layer.unwrapScoped(Effect.map(temporaryDirectory, (dataDir) => SqliteMetricStore.layer({ dataDir })))]
+]
+
+/** All pages of an answer put together; each page goes on where the one before ended. */
+const ask = (query: StoreQuery): Effect.Effect<OracleAnswer, unknown, MetricStore> =>
+  Effect.gen(function*() {
+    const store = yield* MetricStore
+    const whole = new Map<string, Array<readonly [number, number, JsonObject | undefined]>>()
+    let reached = -Infinity
+    let cursor: string | undefined
+    do {
+      const answer = yield* store.query({ ...query, cursor })
+      let upTo = reached
+      for (const series of answer.series) {
+        const own = whole.get(nameOf(series)) ?? []
+        series.time.forEach((at, i) => {
+          assert.ok(at >= reached)
+          upTo = Math.max(upTo, at)
+          own.push([at, series.value[i], series.fields[i]])
+        })
+        whole.set(nameOf(series), own)
+      }
+      reached = upTo
+      cursor = answer.cursor
+    } while (cursor !== undefined)
+    return whole
+  })
+
+const inOrder = (answer: OracleAnswer) => Array.from(answer).toSorted(([a], [b]) => a < b ? -1 : 1)
+
+describe.each(stores)("queries of a store in %s", (_, layer) => {
+  it.effect.prop(
+    "answer what a plain list of points answers",
+    [commits, FastCheck.array(query, { minLength: 1, maxLength: 8 })],
+    ([batches, queries]) =>
+      Effect.gen(function*() {
+        const store = yield* MetricStore
+        for (const batch of batches) {
+          yield* store.commitPlain({
+            series: batch.map(({ series }) => series),
+            time: batch.map(({ time }) => time),
+            value: batch.map(({ value }) => value),
+            fields: batch.map(({ fields }) => fields)
+          })
+        }
+        for (const query of queries) {
+          assert.deepEqual(inOrder(yield* ask(query)), inOrder(askOracle(batches.flat(), query)))
+        }
+      }).pipe(Effect.provide(layer)),
+    { fastCheck: { numRuns: 100 }, timeout: 120_000 }
+  )
+})

@@ -1,0 +1,81 @@
+import type { JsonObject } from "../../src/domain/Json.js"
+import type { Series } from "../../src/domain/Series.js"
+import type { Aggregate, SeriesFilter, StoreQuery } from "../../src/store/MetricStore.js"
+
+/** A point of the oracle. */
+export interface OraclePoint {
+  readonly series: Series
+  readonly time: number
+  readonly value: number
+  readonly fields: JsonObject | undefined
+}
+
+/** An answer without its order: for each series or group by its name, `[time, value, fields]`. */
+export type OracleAnswer = ReadonlyMap<string, ReadonlyArray<readonly [number, number, JsonObject | undefined]>>
+
+const matches = (filter: SeriesFilter, { metricType, origin, tags }: Series): boolean =>
+  (filter.metricType ?? metricType) === metricType && (filter.origin ?? origin) === origin &&
+  Object.entries(filter.tags ?? {}).every(([key, value]) => tags[key] === value)
+
+const byTime = <A extends { readonly time: number }>(points: ReadonlyArray<A>): ReadonlyArray<A> =>
+  points.toSorted((a, b) => a.time - b.time)
+
+const reduce = (points: ReadonlyArray<OraclePoint>, aggregate: Aggregate): number => {
+  const values = byTime(points).map(({ value }) => value)
+  const sum = values.reduce((a, b) => a + b, 0)
+  switch (aggregate) {
+    case "avg":
+      return sum / values.length
+    case "min":
+      return Math.min(...values)
+    case "max":
+      return Math.max(...values)
+    case "sum":
+      return sum
+    case "count":
+      return values.length
+    case "last":
+      return values[values.length - 1]
+  }
+}
+
+const groupBy = <A>(items: ReadonlyArray<A>, nameOf: (item: A) => string): ReadonlyMap<string, ReadonlyArray<A>> => {
+  const groups = new Map<string, Array<A>>()
+  for (const item of items) {
+    const name = nameOf(item)
+    groups.set(name, [...groups.get(name) ?? [], item])
+  }
+  return groups
+}
+
+/** A name that is equal for equal origin, metric type and tags. */
+export const nameOf = ({ metricType, origin, tags }: Pick<Series, "origin" | "metricType" | "tags">): string =>
+  JSON.stringify([origin, metricType, Object.entries(tags).toSorted()])
+
+/** Answers a query without its limit, in the plainest way there is. Points are in the order of their arrival. */
+export const askOracle = (points: ReadonlyArray<OraclePoint>, query: StoreQuery): OracleAnswer => {
+  const found = points.filter((p) => p.time >= query.from && p.time < query.to && matches(query, p.series))
+  const { buckets } = query
+  if (buckets === undefined) {
+    return new Map(Array.from(
+      groupBy(found, ({ series }) => nameOf(series)),
+      ([name, own]) => [name, byTime(own).map(({ fields, time, value }) => [time, value, fields] as const)] as const
+    ))
+  }
+  const groups = groupBy(found, ({ series: { metricType, origin, tags } }) =>
+    nameOf({
+      origin,
+      metricType,
+      tags: buckets.by === undefined
+        ? tags
+        : Object.fromEntries(Object.entries(tags).filter(([key]) => buckets.by?.includes(key)))
+    }))
+  return new Map(Array.from(groups, ([name, own]) => {
+    const cells = groupBy(own, ({ time }) => String(Math.floor(time / buckets.step) * buckets.step))
+    return [
+      name,
+      Array.from(cells, ([start, inside]) => [Number(start), reduce(inside, buckets.aggregate), undefined] as const)
+        .toSorted((a, b) => a[0] - b[0])
+    ] as const
+  }))
+}

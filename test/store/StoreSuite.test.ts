@@ -1,0 +1,29 @@
+import { describe, it } from "@effect/vitest"
+import { Effect, Layer, TestClock } from "effect"
+import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
+import type { MetricStore } from "../../src/store/MetricStore.js"
+import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
+import { storeSuite } from "../../src/testing/StoreSuite.js"
+import { temporaryDirectory } from "./TemporaryDirectory.js"
+
+// Time goes on whenever nobody else has something to do.
+const driveClock = Effect.forever(Effect.zipRight(
+  Effect.promise(() => new Promise((resolve) => setImmediate(resolve))),
+  TestClock.adjust("1 hour")
+))
+
+const stores: ReadonlyArray<readonly [name: string, layer: Layer.Layer<MetricStore, unknown>]> = [
+  ["memory", MemoryMetricStore.layer],
+  ["SQLite", Layer.unwrapScoped(Effect.map(temporaryDirectory, (dataDir) => SqliteMetricStore.layer({ dataDir })))]
+]
+
+describe.each(stores)("a store in %s", (_, layer) => {
+  for (const { name, run } of storeSuite) {
+    it.scoped(name, () =>
+      Effect.gen(function*() {
+        yield* TestClock.setTime(Date.UTC(2026, 0, 1))
+        yield* Effect.forkScoped(driveClock)
+        yield* Effect.provide(run, layer)
+      }))
+  }
+})
