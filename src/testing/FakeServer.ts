@@ -1,5 +1,5 @@
 import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
-import { Effect, Either, Layer, Queue } from "effect"
+import { Duration, Effect, Either, Layer, Queue } from "effect"
 import { SocketConnector, SocketError } from "../sender/SocketConnector.js"
 import { applyDefinitions, type BatchFrame, type Dictionary, readPoints } from "../wire/BatchCodec.js"
 import { decodeClientFrame, encodeFrame, PROTOCOL_VERSION, type Skip } from "../wire/Frames.js"
@@ -25,8 +25,14 @@ export interface FakePoint {
  * - `gap`: answered as a gap without being taken
  * - `busy`: turned away for a second
  * - `fail`: the server fails (HTTP 500, a fatal error frame)
+ * - `slow`: taken, and answered after 20 seconds
+ * - `silent`: taken, and never answered, though the connection stays
+ * - `foreign`: answered by something that is no server of ours
  */
-export type Fault = "lose" | "lose-answer" | "twice" | "gap" | "busy" | "fail"
+export type Fault = "lose" | "lose-answer" | "twice" | "gap" | "busy" | "fail" | "slow" | "silent" | "foreign"
+
+/** How long a `slow` answer takes. */
+const slowness = Duration.seconds(20)
 
 /** A server inside the process that keeps the protocol's rules of contiguity, and a network that can be broken. */
 export interface FakeServer {
@@ -34,7 +40,7 @@ export interface FakeServer {
   readonly layer: Layer.Layer<SocketConnector | HttpClient.HttpClient>
   /** Everything it stored, in order. */
   readonly points: ReadonlyArray<FakePoint>
-  /** Everything that was declared as lost. */
+  /** Everything that was declared as lost and was not there. */
   readonly skips: ReadonlyArray<Skip>
   /** What it expects of each stream; may be changed, as by a restored backup. */
   readonly next: Map<string, number>
@@ -50,6 +56,8 @@ export interface FakeServer {
   readonly sockets: { tried: number; opened: number }
   /** POSTs that arrived, refused ones included. */
   posts: number
+  /** Goes back to an older state of a stream: forgets what it has from `next` on. */
+  readonly restore: (stream: string, next: number) => void
   /** Cuts every open socket, as with this close code. */
   readonly cut: (code?: number) => void
 }
@@ -101,7 +109,7 @@ export const makeFakeServer = (): FakeServer => {
   const skip = (frame: Skip): Reply => {
     const expected = next.get(frame.stream) ?? 0
     if (frame.from > expected) return { kind: "gap", stream: frame.stream, next: expected }
-    if (frame.to > expected) skips.push(frame)
+    if (frame.to > expected) skips.push({ ...frame, from: expected })
     next.set(frame.stream, Math.max(expected, frame.to))
     return { kind: "ack", stream: frame.stream, next: next.get(frame.stream) ?? 0 }
   }
@@ -112,7 +120,9 @@ export const makeFakeServer = (): FakeServer => {
 
   const encode = ({ kind, next, stream }: Reply): string =>
     encodeFrame(
-      kind === "gap" ? { type: "gap", stream, next } : { type: "ack", stream, next, rejected: rejected.get(stream) ?? [] }
+      kind === "gap"
+        ? { type: "gap", stream, next }
+        : { type: "ack", stream, next, rejected: rejected.get(stream) ?? [] }
     )
 
   const connector = SocketConnector.of({
@@ -143,7 +153,23 @@ export const makeFakeServer = (): FakeServer => {
             open.delete(end)
           })
         )
-        const answer = (text: string): void => void Queue.unsafeOffer(inbox, Either.right(text))
+        const slowly = yield* Queue.unbounded<string>()
+        let waiting = 0
+        const sendSlowly = Effect.flatMap(Queue.take(slowly), (text) =>
+          Effect.delay(
+            Effect.sync(() => {
+              waiting--
+              Queue.unsafeOffer(inbox, Either.right(text))
+            }),
+            slowness
+          ))
+        yield* Effect.forkScoped(Effect.forever(sendSlowly))
+        // A slow answer holds up all that come after it.
+        const answer = (text: string, isSlow = false): void => {
+          if (isSlow || waiting > 0) waiting++
+          if (waiting > 0) Queue.unsafeOffer(slowly, text)
+          else Queue.unsafeOffer(inbox, Either.right(text))
+        }
         const take = (text: string): void => {
           const decoded = decodeClientFrame(text)
           if (Either.isLeft(decoded)) {
@@ -184,11 +210,13 @@ export const makeFakeServer = (): FakeServer => {
           const once = () => frame.type === "skip" ? skip(frame) : commit(frame, dictionary, "socket")
           const reply = once()
           if (fault === "lose-answer") return end(1006)
+          if (fault === "silent") return
+          if (fault === "foreign") return answer("<html>")
           if (typeof reply === "string") {
             answer(encodeFrame({ type: "error", code: "unknown-series", message: reply, fatal: true }))
             return end(1008)
           }
-          answer(encode(reply))
+          answer(encode(reply), fault === "slow")
           if (fault === "twice") {
             const again = once()
             if (typeof again !== "string") answer(encode(again))
@@ -242,6 +270,9 @@ export const makeFakeServer = (): FakeServer => {
       const first = once()
       const reply = fault === "twice" ? once() : first
       if (fault === "lose-answer") return yield* lost
+      if (fault === "silent") return yield* Effect.never
+      if (fault === "foreign") return respond(200, "<html>")
+      if (fault === "slow") yield* Effect.sleep(slowness)
       if (typeof reply === "string") return respond(400, JSON.stringify({ code: "bad-batch", message: reply }))
       return reply.kind === "gap"
         ? respond(409, JSON.stringify({ stream, next: reply.next }))
@@ -260,6 +291,16 @@ export const makeFakeServer = (): FakeServer => {
     refuseHttp: undefined,
     sockets: { tried: 0, opened: 0 },
     posts: 0,
+    restore: (stream, to) => {
+      if (to >= (next.get(stream) ?? 0)) return
+      next.set(stream, to)
+      rejected.set(stream, (rejected.get(stream) ?? []).filter(([offset]) => offset < to))
+      points.splice(0, points.length, ...points.filter((point) => point.stream !== stream || point.offset < to))
+      for (const skipped of skips.splice(0)) {
+        if (skipped.stream !== stream || skipped.to <= to) skips.push(skipped)
+        else if (skipped.from < to) skips.push({ ...skipped, to })
+      }
+    },
     cut: (code = 1006) => {
       for (const end of open) end(code)
     }

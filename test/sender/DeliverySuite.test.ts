@@ -3,8 +3,8 @@ import { Effect, Layer } from "effect"
 import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
 import { SqliteOutbox } from "../../src/sender/SqliteOutbox.js"
 import { deliverySuite, type Ways } from "../../src/testing/DeliverySuite.js"
-import { driveClock } from "./driveClock.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
+import { withVirtualClock } from "./VirtualClock.js"
 
 const ways: ReadonlyArray<Ways> = ["socket", "http", "both"]
 
@@ -14,12 +14,12 @@ const inTemporaryDirectory = Layer.unwrapScoped(
 
 describe.each(ways)("delivery over %s from an outbox in memory", (way) => {
   for (const { name, run } of deliverySuite(way, MemoryOutbox.layer())) {
-    it.scoped(name, () => Effect.zipRight(Effect.forkScoped(driveClock), run))
+    it.scopedLive(name, () => withVirtualClock(run))
   }
 })
 
 describe.each(ways)("delivery over %s from an outbox in SQLite", (way) => {
   for (const { name, run } of deliverySuite(way, inTemporaryDirectory)) {
-    it.scoped(name, () => Effect.zipRight(Effect.forkScoped(driveClock), run))
+    it.scopedLive(name, () => withVirtualClock(run))
   }
 })

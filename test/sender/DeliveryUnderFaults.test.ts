@@ -1,0 +1,294 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Schedule, type Scope } from "effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { GenericMetric } from "../../src/domain/GenericMetric.js"
+import { GenericMetricsSender } from "../../src/sender/GenericMetricsSender.js"
+import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
+import { Outbox, type OutboxError, type OutboxLimits } from "../../src/sender/Outbox.js"
+import { OUTBOX_FILE, SqliteOutbox } from "../../src/sender/SqliteOutbox.js"
+import { type Loss, LossLedger } from "../../src/telemetry/LossLedger.js"
+import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
+import { type FakeServer, type Fault, makeFakeServer } from "../../src/testing/FakeServer.js"
+import { temporaryDirectory } from "./TemporaryDirectory.js"
+import { withVirtualClock } from "./VirtualClock.js"
+
+/** Numbers that are the same for the same seed (mulberry32). */
+class Dice {
+  constructor(private state: number) {}
+  /** 0 ≤ n < 1. */
+  next(): number {
+    this.state = (this.state + 0x6d2b79f5) | 0
+    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+  /** A whole number, 0 ≤ n < `end`. */
+  below(end: number): number {
+    return Math.floor(this.next() * end)
+  }
+  chance(probability: number): boolean {
+    return this.next() < probability
+  }
+  pick<A>(items: ReadonlyArray<A>): A {
+    return items[this.below(items.length)]
+  }
+}
+
+const faults: ReadonlyArray<Fault> = [
+  "lose",
+  "lose-answer",
+  "twice",
+  "gap",
+  "busy",
+  "fail",
+  "slow",
+  "silent",
+  "foreign"
+]
+
+const refusals: ReadonlyArray<FakeServer["refuseHttp"]> = [
+  undefined,
+  undefined,
+  { status: 429, body: "", retryAfter: "5" },
+  { status: 500, body: "" },
+  { status: 503, body: "", retryAfter: "2" },
+  { status: 200, body: "<html>" },
+  { status: 401, body: "" }
+]
+
+/** Does something to the server and the network every few seconds. */
+const chaos = (dice: Dice, server: FakeServer, rollbacks: boolean): Effect.Effect<never> =>
+  Effect.forever(Effect.gen(function*() {
+    yield* Effect.sleep(`${1 + dice.below(15_000)} millis`)
+    switch (dice.below(rollbacks ? 6 : 5)) {
+      case 0:
+        server.refuseSocket = dice.pick([undefined, 503, 403])
+        if (server.refuseSocket !== undefined) server.cut()
+        break
+      case 1:
+        server.refuseHttp = dice.pick(refusals)
+        break
+      case 2:
+        server.cut(dice.pick([1000, 1001, 1006, 4001]))
+        break
+      case 3:
+        server.refuseSocket = undefined
+        server.refuseHttp = undefined
+        break
+      case 4: {
+        const rate = dice.pick([0, 0.05, 0.3, 0.8])
+        server.fault = () => dice.chance(rate) ? dice.pick(faults) : undefined
+        break
+      }
+      case 5: {
+        const stream = dice.pick([...server.next.keys()])
+        if (stream !== undefined) server.restore(stream, dice.below(1 + (server.next.get(stream) ?? 0)))
+        server.cut()
+        break
+      }
+    }
+  }))
+
+const healed = (server: FakeServer): void => {
+  server.fault = () => undefined
+  server.refuseHttp = undefined
+  server.refuseSocket = undefined
+}
+
+interface Run {
+  readonly dice: Dice
+  readonly server: FakeServer
+  readonly rollbacks: boolean
+  readonly outbox: Layer.Layer<Outbox, OutboxError>
+  /** The first value of each stream; the next is one more. */
+  readonly firstValue: Map<string, number>
+  readonly losses: Array<Loss>
+  accepted: number
+}
+
+const metric = (value: number): GenericMetric =>
+  new GenericMetric({
+    origin: "faults",
+    metricType: "count",
+    value,
+    metadata: { host: `web-${value % 3}`, ply: value }
+  })
+
+/** One life of a sender; the last one lives until all is delivered. */
+const live = (run: Run, isLast: boolean): Effect.Effect<void, unknown> => {
+  const { dice, server } = run
+  const layer = GenericMetricsSender.layerWithOutbox({
+    endpointUrl: "ws://fake.test",
+    durable: true,
+    shutdownGrace: "0 millis"
+  }).pipe(
+    Layer.provide(server.layer),
+    Layer.provideMerge(run.outbox),
+    Layer.provideMerge(Layer.merge(PipelineStatus.Default, LossLedger.Default))
+  )
+  return Effect.gen(function*() {
+    const sender = yield* GenericMetricsSender
+    const outbox = yield* Outbox
+    const ledger = yield* LossLedger
+    run.firstValue.set(outbox.stream, run.accepted)
+    yield* Effect.addFinalizer(() => Effect.map(ledger.losses, (losses) => run.losses.push(...losses)))
+    const send = Effect.gen(function*() {
+      for (let piece = 0; piece < 3 + dice.below(12); piece++) {
+        const count = 1 + dice.below(400)
+        const values = Array.from({ length: count }, (_, i) => metric(run.accepted + i))
+        const { accepted } = yield* sender.sendMetrics(values)
+        run.accepted += accepted
+        if (dice.chance(0.7)) yield* Effect.sleep(`${dice.below(20_000)} millis`)
+      }
+    })
+    yield* Effect.raceFirst(send, chaos(dice, server, run.rollbacks))
+    if (!isLast) return
+    healed(server)
+    // While delivery is stopped it looks once a minute.
+    const flush = sender.flush.pipe(
+      Effect.retry({ schedule: Schedule.spaced("30 seconds"), times: 20 }),
+      Effect.timeout("1 hour")
+    )
+    yield* flush
+    // A server that went back when all was delivered is found out by the next hello.
+    if (run.rollbacks) yield* Effect.zipRight(Effect.sleep("5 minutes"), flush)
+    assert.strictEqual((yield* outbox.stats).metrics, 0)
+  }).pipe(Effect.provide(layer), Effect.scoped)
+}
+
+const isRejected = (value: number): boolean => value % 97 === 5
+
+/** Every accepted metric is stored once, in order, or declared to the server, or rejected by it: never two of these. */
+const check = ({ accepted, firstValue, losses, server }: Run, exact: boolean): void => {
+  let total = 0
+  let skippedAll = 0
+  let rejected = 0
+  for (const [stream, next] of server.next) {
+    total += next
+    const base = firstValue.get(stream)
+    assert.isDefined(base, `nobody opened the stream ${stream}`)
+    const own = server.points.filter((point) => point.stream === stream)
+    for (let i = 1; i < own.length; i++) assert.isAbove(own[i].offset, own[i - 1].offset, "in order")
+    const stored = new Map(own.map(({ offset, value }) => [offset, value]))
+    const skips = server.skips.filter((skip) => skip.stream === stream)
+    for (let offset = 0; offset < next; offset++) {
+      const value = (base ?? 0) + offset
+      const isSkipped = skips.some(({ from, to }) => from <= offset && offset < to)
+      if (isSkipped) skippedAll++
+      else if (isRejected(value)) rejected++
+      if (stored.has(offset)) {
+        assert.isFalse(isSkipped, `offset ${offset} is stored and declared as lost`)
+        assert.strictEqual(stored.get(offset), value)
+      } else assert.isTrue(isSkipped || isRejected(value), `offset ${offset} of ${stream}, value ${value}, is gone`)
+    }
+  }
+  assert.strictEqual(total, accepted, "all accepted metrics reached the server, or their loss did")
+  const declared = (...reasons: ReadonlyArray<string>): number =>
+    losses.reduce((sum, { count, reason }) => sum + (reasons.includes(reason) && count !== "unknown" ? count : 0), 0)
+  const declaredLost = declared("outbox-overflow", "server-rollback")
+  assert.isAtLeast(declaredLost, skippedAll)
+  assert.isAtLeast(declared("server-rejected"), rejected)
+  if (!exact) return
+  assert.strictEqual(declaredLost, skippedAll)
+  assert.strictEqual(declared("server-rejected"), rejected)
+}
+
+const newRun = (seed: number, rollbacks: boolean, outbox: Layer.Layer<Outbox, OutboxError>): Run => {
+  const server = makeFakeServer()
+  server.reject = (value) => isRejected(value) ? "not today" : undefined
+  return { dice: new Dice(seed), server, rollbacks, outbox, firstValue: new Map(), losses: [], accepted: 0 }
+}
+
+const quietly = <A, E, R>(seed: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
+  withVirtualClock(effect).pipe(
+    Effect.provide(Logger.remove(Logger.defaultLogger)),
+    Effect.tapErrorCause(() => Effect.sync(() => process.stderr.write(`the failing seed is ${seed}\n`)))
+  )
+
+const seeds = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, i) => i + 1)
+
+const inDirectory = (dataDir: string, limits: Partial<OutboxLimits> = {}): Layer.Layer<Outbox, OutboxError> =>
+  SqliteOutbox.layer({ dataDir, ...limits })
+
+describe("delivery under random faults", () => {
+  it.scopedLive(
+    "from memory: everything once, and it ends when the faults end",
+    () =>
+      Effect.forEach(seeds(40), (seed) =>
+        quietly(
+          seed,
+          Effect.gen(function*() {
+            const run = newRun(seed, false, MemoryOutbox.layer())
+            yield* live(run, true)
+            check(run, true)
+          })
+        ), { discard: true }),
+    120_000
+  )
+
+  it.scopedLive(
+    "from a full outbox that drops: what is gone is declared",
+    () =>
+      Effect.forEach(seeds(40), (seed) =>
+        quietly(
+          seed,
+          Effect.gen(function*() {
+            const run = newRun(seed, false, MemoryOutbox.layer({ overflow: "drop-oldest", maxBytes: 15_000 }))
+            yield* live(run, true)
+            check(run, false)
+          })
+        ), { discard: true }),
+    120_000
+  )
+
+  it.scopedLive("from disk, through several lives of the sender", () =>
+    Effect.forEach(seeds(20), (seed) =>
+      quietly(
+        seed,
+        Effect.gen(function*() {
+          const run = newRun(seed, false, inDirectory(yield* temporaryDirectory))
+          for (let life = run.dice.below(4); life >= 0; life--) yield* live(run, life === 0)
+          check(run, true)
+        })
+      ), { discard: true }), 120_000)
+
+  it.scopedLive(
+    "to a server that is restored from old backups: what both lost is declared",
+    () =>
+      Effect.forEach(seeds(40), (seed) =>
+        quietly(
+          seed,
+          Effect.gen(function*() {
+            const run = newRun(seed, true, MemoryOutbox.layer())
+            yield* live(run, true)
+            check(run, false)
+          })
+        ), { discard: true }),
+    120_000
+  )
+
+  it.scopedLive(
+    "from an outbox that was restored from a copy, while its original delivers too",
+    () =>
+      Effect.forEach(seeds(15), (seed) =>
+        quietly(
+          seed,
+          Effect.gen(function*() {
+            const original = yield* temporaryDirectory
+            const copy = yield* temporaryDirectory
+            const run = newRun(seed, false, inDirectory(original))
+            yield* live(run, false)
+            fs.copyFileSync(path.join(original, OUTBOX_FILE), path.join(copy, OUTBOX_FILE))
+            const { accepted: before } = run
+            yield* live(run, true)
+            const cloned: Run = { ...run, outbox: inDirectory(copy) }
+            yield* live(cloned, true)
+            assert.isAbove(cloned.accepted, before)
+            // Both were told what was rejected of the stream that they share.
+            check(cloned, false)
+          })
+        ), { discard: true }),
+    120_000
+  )
+})
