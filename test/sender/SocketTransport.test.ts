@@ -1,0 +1,86 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, TestClock } from "effect"
+import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
+import { Outbox } from "../../src/sender/Outbox.js"
+import { makePositions } from "../../src/sender/Positions.js"
+import { SeriesDictionary } from "../../src/sender/SeriesDictionary.js"
+import { SocketConnector } from "../../src/sender/SocketConnector.js"
+import { deliverOverSocket, openSession, WATCH_INTERVAL } from "../../src/sender/SocketTransport.js"
+import { LossLedger } from "../../src/telemetry/LossLedger.js"
+import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
+import { decodeClientFrame } from "../../src/wire/Frames.js"
+import { suiteBatch } from "../../src/testing/OutboxSuite.js"
+import { WebSocketServer } from "ws"
+
+const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+
+/** A server that welcomes everybody and says nothing after that; `pongs` says whether it shows that it lives. */
+const mute = (pongs: boolean) =>
+  Effect.acquireRelease(
+    Effect.async<WebSocketServer>((resume) => {
+      const server = new WebSocketServer({ port: 0, host: "127.0.0.1", autoPong: pongs })
+      server.on("connection", (socket) =>
+        socket.on("message", (data) => {
+          const frame = decodeClientFrame(Buffer.isBuffer(data) ? data.toString("utf8") : "")
+          if (frame._tag === "Left" || frame.right.type !== "hello") return
+          const streams = frame.right.streams.map(({ stream }) => ({ stream, next: 0 }))
+          socket.send(JSON.stringify({
+            type: "welcome",
+            protocol: 1,
+            store: "mute",
+            streams,
+            window: 4,
+            maxBatchBytes: 1_048_576
+          }))
+        }))
+      server.on("listening", () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.sync(() => {
+        for (const socket of server.clients) socket.terminate()
+        server.close()
+      })
+  )
+
+/** How a delivery to a mute server ends, time going on whenever the network is quiet. */
+const ending = (pongs: boolean) =>
+  Effect.gen(function*() {
+    const server = yield* mute(pongs)
+    const address = server.address()
+    const outbox = yield* Outbox
+    const ledger = yield* LossLedger
+    const { sender: status } = yield* PipelineStatus
+    yield* outbox.append([suiteBatch(new SeriesDictionary(), 0, 10)], () => {})
+    const options = {
+      outbox,
+      positions: makePositions(outbox, status, ledger),
+      connector: yield* SocketConnector,
+      status,
+      url: `ws://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
+      headers: {}
+    }
+    const session = yield* openSession(options)
+    const delivering = yield* Effect.fork(Effect.flip(deliverOverSocket(options, session)))
+    while ((yield* Fiber.poll(delivering))._tag === "None") {
+      for (let i = 0; i < 50; i++) yield* turn
+      yield* TestClock.adjust(WATCH_INTERVAL)
+    }
+    return (yield* Fiber.join(delivering)).message
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(
+      Layer.mergeAll(MemoryOutbox.layer(), LossLedger.Default, PipelineStatus.Default, SocketConnector.layer)
+    )
+  )
+
+describe("a socket whose server went away without a word", () => {
+  it.effect("is given up when there is no sign of life", () =>
+    Effect.gen(function*() {
+      assert.match(yield* ending(false), /no sign of life from the server for 30s/)
+    }))
+
+  it.effect("is given up when the server lives and does not answer a batch", () =>
+    Effect.gen(function*() {
+      assert.match(yield* ending(true), /the server did not answer a batch within 30s/)
+    }))
+})
