@@ -1,4 +1,5 @@
 import { passes, type Point, seriesKey, tagText } from "./Points.js"
+import { formatInstant } from "./TimeChart.js"
 import { formatValue } from "./Units.js"
 
 /** Most rows that are shown. */
@@ -37,7 +38,7 @@ export class NewestTable {
         tagText(point.tags),
         formatValue(point.metric_type, point.value),
         fields,
-        new Date(point.timestamp).toLocaleTimeString()
+        formatInstant(point.timestamp)
       ].map(cell)
       if (known === undefined) {
         const row = document.createElement("tr")

@@ -14,7 +14,7 @@ export interface QueriedSeries {
   readonly origin: string
   readonly metric_type: string
   readonly tags: { readonly [key: string]: string }
-  readonly points: ReadonlyArray<readonly [number, number]>
+  readonly points: ReadonlyArray<readonly [number, number | null]>
 }
 
 /** Equal for two points exactly when they belong to one series. */

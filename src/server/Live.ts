@@ -1,4 +1,4 @@
-import { type Deferred, Effect, Schedule, Stream } from "effect"
+import { Clock, type Deferred, Effect, Schedule, Stream } from "effect"
 import type { Series } from "../domain/Series.js"
 import type { MetricStore, SeriesFilter } from "../store/MetricStore.js"
 import { liveJson } from "./AnswerJson.js"
@@ -11,7 +11,7 @@ const capacity = 128
 /** Most points in one event. */
 const eventSize = 2_000
 
-const keepAlive = "15 seconds"
+const beat = "5 seconds"
 
 /** Whether a series is one of those that a filter means. */
 const matcher = (filter: SeriesFilter): (series: Series) => boolean => {
@@ -25,7 +25,8 @@ const matcher = (filter: SeriesFilter): (series: Series) => boolean => {
 /**
  * Points as they are stored, as text of server-sent events: `metrics` with an
  * array of points, `dropped` with the count of commits that a slow reader
- * missed, a comment every 15 s so that proxies keep the connection. Ends when
+ * missed, and at once and every 5 s a `beat` with the server's time, by which a
+ * reader knows that the connection lives, and proxies keep it. Ends when
  * `stopping` is done.
  */
 export const liveEvents = (
@@ -53,10 +54,11 @@ export const liveEvents = (
     ),
     Stream.filter((text) => text !== "")
   )
-  const beats = Stream.repeatEffectWithSchedule(Effect.succeed(": keep-alive\n\n"), Schedule.spaced(keepAlive)).pipe(
-    Stream.drop(1)
+  const beats = Stream.repeatEffectWithSchedule(
+    Effect.map(Clock.currentTimeMillis, (time) => `event: beat\ndata: {"time":${time}}\n\n`),
+    Schedule.spaced(beat)
   )
-  return Stream.make("retry: 2000\n: connected\n\n").pipe(
+  return Stream.make("retry: 2000\n\n").pipe(
     Stream.concat(Stream.merge(events, beats)),
     Stream.interruptWhenDeferred(stopping),
     Stream.onStart(Effect.sync(() => {

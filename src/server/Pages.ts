@@ -78,9 +78,16 @@ const dashboardFile = (folder: string) =>
     return yield* HttpServerResponse.file(file, { headers: dashboardHeaders })
   }).pipe(Effect.catchAll(() => Effect.succeed(notFound)))
 
+// Browsers ask for it wherever a page names no icon, as that of the API.
+const icon = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>" +
+  "<rect width='16' height='16' rx='3' fill='#0072b2'/>" +
+  "<path d='M2 11l3-5 3 4 2-6 4 7' fill='none' stroke='#fff' stroke-width='1.6' stroke-linejoin='round' stroke-linecap='round'/>" +
+  "</svg>"
+
 // The page of the API is 2 MB of script: it is loaded when it is first asked for.
-const makeDocs = (api: typeof HttpApi.Api.Service) =>
+const makeDocs = (service: typeof HttpApi.Api.Service, version: string) =>
   Effect.gen(function*() {
+    const api = { ...service, api: service.api.annotate(OpenApi.Version, version) }
     const swagger = yield* Effect.promise(() => import("@effect/platform/HttpApiSwagger"))
     const context = yield* Effect.scoped(Layer.build(
       swagger.layer({ path: "/docs" }).pipe(
@@ -95,14 +102,20 @@ const makeDocs = (api: typeof HttpApi.Api.Service) =>
 export const pages = (parts: ServerParts) =>
   HttpApiBuilder.Router.use((router) =>
     Effect.gen(function*() {
-      const docs = yield* Effect.cached(makeDocs(yield* HttpApi.Api))
+      const docs = yield* Effect.cached(makeDocs(yield* HttpApi.Api, parts.version))
       yield* router.get(
         "/docs",
         Effect.map(Effect.flatten(docs), HttpServerResponse.setHeaders(docsHeaders))
       )
       yield* router.get(
         "/openapi.json",
-        Effect.sync(() => jsonText(JSON.stringify(OpenApi.fromApi(Api)), { headers: always }))
+        Effect.sync(() =>
+          jsonText(JSON.stringify(OpenApi.fromApi(Api.annotate(OpenApi.Version, parts.version))), { headers: always })
+        )
+      )
+      yield* router.get(
+        "/favicon.ico",
+        Effect.succeed(HttpServerResponse.text(icon, { contentType: "image/svg+xml", headers: always }))
       )
       yield* router.get(
         SOCKET_PATH,

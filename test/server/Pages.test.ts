@@ -55,13 +55,22 @@ describe("pages", () => {
 
   it.scopedLive("describes the API on a page that needs no internet", () =>
     Effect.gen(function*() {
-      const server = yield* startServer()
+      const server = yield* startServer({ version: "1.2.3" })
       const spec = yield* request(server, "/openapi.json")
-      expect(spec.json).toMatchObject({ openapi: "3.1.0", paths: { "/api/query": { get: {} } } })
+      expect(spec.json).toMatchObject({
+        openapi: "3.1.0",
+        info: { version: "1.2.3" },
+        paths: { "/api/query": { get: {} } }
+      })
       const page = yield* request(server, "/docs")
       expect(page.status).toBe(200)
       expect(page.text).toContain("swagger-ui")
       expect(page.text).not.toMatch(/<(?:script|link)[^>]+(?:src|href)=/)
+      expect(page.text).toContain("\"version\":\"1.2.3\"")
+      expect(yield* request(server, "/favicon.ico")).toMatchObject({
+        status: 200,
+        headers: { "content-type": "image/svg+xml" }
+      })
       expect(page.headers["content-security-policy"]).toContain("default-src 'none'")
     }).pipe(Effect.provide(environment)))
 })

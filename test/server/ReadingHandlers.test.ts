@@ -162,7 +162,8 @@ describe("/api/live", () => {
       yield* post(server, metric(1, 1000, { host: "b" }))
       yield* post(server, metric(2, 2000, { host: "a", ply: 7 })).pipe(Effect.repeatN(2))
       const text = yield* heard.await.pipe(Effect.flatten)
-      expect(text).toContain(": connected")
+      expect(text).toContain("retry: 2000\n\n")
+      expect(text).toMatch(/event: beat\ndata: {"time":\d+}\n\n/)
       expect(text).toContain(
         "event: metrics\ndata: [{\"origin\":\"app\",\"metric_type\":\"m\",\"tags\":{\"host\":\"a\"},\"timestamp\":2000," +
           "\"value\":2,\"fields\":{\"ply\":7}}]\n\n"

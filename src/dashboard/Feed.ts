@@ -1,0 +1,125 @@
+import { type Point, seriesKey } from "./Points.js"
+import { latest, readPoints, Unauthorized } from "./Server.js"
+
+/** How the page hangs together with the server. */
+export type FeedState = "connecting" | "live" | "lost" | "unauthorized"
+
+/** What happens on the feed. */
+export interface FeedListener {
+  /** Points that were just stored. */
+  readonly arrived?: (points: ReadonlyArray<Point>) => void
+  /** The connection stands, for the first time or again: what was stored meanwhile is only in the history. */
+  readonly opened?: () => void
+}
+
+// The server says something every 5 s. Twice as long in silence, and what the
+// page shows is old, whatever the browser thinks of the connection.
+const silence = 12_000
+
+const retry = 2_000
+
+// A page that knows more series than this is of no use to anybody.
+const maxNewest = 20_000
+
+const numberIn = (json: string, key: string): number | undefined => {
+  const value: unknown = JSON.parse(json)
+  if (typeof value !== "object" || value === null) return undefined
+  const found: unknown = Object.entries(value).find(([name]) => name === key)?.[1]
+  return typeof found === "number" ? found : undefined
+}
+
+/** Follows what the server stores, reconnects by itself, and knows when what it shows is old. */
+export class Feed {
+  /** The newest point of each series. */
+  readonly newest = new Map<string, Point>()
+  state: FeedState = "connecting"
+  /** Points that arrived since the page was opened. */
+  arrived = 0
+  /** Commits that the server left out because this page was too slow. */
+  dropped = 0
+  private readonly listeners = new Set<FeedListener>()
+  private source: EventSource | undefined
+  private heardAt = 0
+  private clockOffset = 0
+
+  constructor(private readonly changed: (state: FeedState) => void) {
+    window.setInterval(() => {
+      if (this.state === "live" && Date.now() - this.heardAt > silence) this.lose()
+    }, 1_000)
+  }
+
+  /** The server's clock, ms since the epoch: points carry times of there. */
+  now(): number {
+    return Date.now() + this.clockOffset
+  }
+
+  listen(listener: FeedListener): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** Connects, now or after a token was given. */
+  async start(): Promise<void> {
+    this.source?.close()
+    try {
+      for (const point of await latest()) this.note(point)
+    } catch (error) {
+      if (error instanceof Unauthorized) return this.become("unauthorized")
+      return this.lose()
+    }
+    const source = new EventSource("api/live")
+    this.source = source
+    const heard = () => {
+      this.heardAt = Date.now()
+    }
+    source.addEventListener("open", () => {
+      heard()
+      this.become("live")
+      for (const { opened } of this.listeners) opened?.()
+    })
+    source.addEventListener("metrics", (event: MessageEvent<string>) => {
+      heard()
+      this.take(readPoints(JSON.parse(event.data)) ?? [])
+    })
+    source.addEventListener("dropped", (event: MessageEvent<string>) => {
+      heard()
+      this.dropped += numberIn(event.data, "count") ?? 1
+    })
+    source.addEventListener("beat", (event: MessageEvent<string>) => {
+      heard()
+      this.clockOffset = (numberIn(event.data, "time") ?? Date.now()) - Date.now()
+    })
+    // The browser's own reconnection would keep the points that were missed a secret.
+    source.addEventListener("error", () => {
+      if (this.source === source) this.lose()
+    })
+  }
+
+  private take(points: ReadonlyArray<Point>): void {
+    this.arrived += points.length
+    for (const point of points) this.note(point)
+    for (const { arrived } of this.listeners) arrived?.(points)
+  }
+
+  private note(point: Point): void {
+    const key = seriesKey(point)
+    const before = this.newest.get(key)
+    if (before === undefined && this.newest.size >= maxNewest) return
+    if (before === undefined || before.timestamp <= point.timestamp) this.newest.set(key, point)
+  }
+
+  private lose(): void {
+    this.source?.close()
+    this.source = undefined
+    this.become("lost")
+    window.setTimeout(() => {
+      if (this.state === "lost") void this.start()
+    }, retry)
+  }
+
+  private become(state: FeedState): void {
+    if (this.state === state) return
+    this.state = state
+    this.changed(state)
+  }
+}
