@@ -173,8 +173,8 @@ const streams: ReadonlyArray<StoreCheck> = [
         { concurrency: "unbounded", discard: true }
       )
       assert.deepEqual(
-        (yield* store.streams).map(({ next, stream }) => [stream, next]).sort(),
-        names.map((s) => [s, 2]).sort()
+        new Map((yield* store.streams).map(({ next, stream }) => [stream, next])),
+        new Map(names.map((name) => [name, 2]))
       )
       assert.deepEqual(
         (yield* valuesOf(store, { metricType: "load" })).toSorted((x, y) => x - y),

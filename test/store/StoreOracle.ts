@@ -50,7 +50,7 @@ const groupBy = <A>(items: ReadonlyArray<A>, nameOf: (item: A) => string): Reado
 
 /** A name that is equal for equal origin, metric type and tags. */
 export const nameOf = ({ metricType, origin, tags }: Pick<Series, "origin" | "metricType" | "tags">): string =>
-  JSON.stringify([origin, metricType, Object.entries(tags).toSorted()])
+  JSON.stringify([origin, metricType, Object.entries(tags).toSorted(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)])
 
 /** Answers a query without its limit, in the plainest way there is. Points are in the order of their arrival. */
 export const askOracle = (points: ReadonlyArray<OraclePoint>, query: StoreQuery): OracleAnswer => {
