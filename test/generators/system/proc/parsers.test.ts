@@ -281,7 +281,7 @@ describe("parseLoadavg, parseUptime and parseFileNr", () => {
     })
     expect(parseUptime("9944.74 19719.59\n")).toBe(9944.74)
     expect(parseFileNr("377\t7\t2466177\n")).toEqual({ open: 370, max: 2_466_177 })
-    expect(parseFileNr("377\t0\t9223372036854775807\n")).toEqual({ open: 377, max: 9_223_372_036_854_775_807 })
+    expect(parseFileNr("377\t0\t9223372036854775807\n")).toEqual({ open: 377, max: 2 ** 63 })
   })
 
   it("know nothing of a text that is cut", () => {
