@@ -1,67 +1,123 @@
-import { describe, it } from "@effect/vitest"
-import { Effect, type Scope } from "effect"
-import * as assert from "node:assert/strict"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as fs from "node:fs/promises"
 import * as path from "node:path"
-import { type Browser, chromium, type Page } from "playwright-core"
+import type { Page } from "playwright-core"
 import { directory, eventually, ProgramError, run, serve, start } from "../e2e/Program.js"
+import { openPage, shows } from "./Browser.js"
 
-const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
-
-const browser: Effect.Effect<Browser, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.promise(() => chromium.launch({ executablePath, args: ["--no-sandbox"] })),
-  (opened) => Effect.promise(() => opened.close())
-)
-
-/** Opens a page; what the browser complains of (scripts refused, requests that failed) is collected. */
-const open = (
-  url: string
-): Effect.Effect<{ readonly page: Page; readonly complaints: Array<string> }, never, Scope.Scope> =>
+const upOn = (port: string) =>
   Effect.gen(function*() {
-    const page = yield* Effect.flatMap(browser, (opened) => Effect.promise(() => opened.newPage()))
-    const complaints: Array<string> = []
-    page.on("console", (message) => {
-      if (message.type() === "error") complaints.push(message.text())
-    })
-    page.on("pageerror", (error) => complaints.push(error.message))
-    yield* Effect.promise(() => page.goto(url))
-    return { page, complaints }
+    const cwd = yield* directory
+    const program = yield* start(["up", "--port", port, "--data-dir", path.join(cwd, "up")], { cwd })
+    return yield* program.says(/Dashboard +(http:\S+)\//)
   })
 
-describe("the dashboard", () => {
-  it.scopedLive("shows this host's CPU after `up`, and follows it", () =>
+const sendTo = (url: string, metrics: unknown) =>
+  Effect.promise(() =>
+    fetch(`${url}/api/metrics`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(metrics)
+    }).then((response) => response.text())
+  )
+
+const textOf = (page: Page, selector: string) =>
+  Effect.map(Effect.promise(() => page.locator(selector).first().textContent()), (text) => text ?? "")
+
+/** Tries until a text fulfils what is expected of it. */
+const until = (what: string, text: Effect.Effect<string>, fulfils: (text: string) => boolean) =>
+  eventually(Effect.filterOrFail(text, fulfils, (got) => new ProgramError({ message: `${what}, not: ${got}` })))
+
+const game = (at: number) => {
+  const about = (ply: number) => ({
+    id: "game-1",
+    ply,
+    orientation: "black",
+    players: { white: { name: "Ada", title: "WGM", rating: 2400 }, black: { ai: 8 } }
+  })
+  const one = (metric_type: string, value: number, metadata: object) => ({
+    origin: "game",
+    metric_type,
+    value,
+    timestamp: at,
+    metadata: { channel: "blitz", ...metadata }
+  })
+  return [
+    one("move", 60, {
+      position: { fen: "8/5k2/3p4/1p1Pp2p/pP2Pp1P/P4P1K/8/6q1 w", lastMove: "g2g1" },
+      game: about(60)
+    }),
+    one("clock_seconds", 61, { color: "white", game: about(60) }),
+    one("clock_seconds", 75, { color: "black", game: about(60) }),
+    one("material", 6, { color: "white", game: about(60) }),
+    one("material", 14, { color: "black", game: about(60) }),
+    one("material_balance", -8, { game: about(60) })
+  ]
+}
+
+describe("the overview", () => {
+  it.scopedLive("shows this host after `up`, in sensible units, and follows it", () =>
     Effect.gen(function*() {
-      const cwd = yield* directory
-      const up = yield* start(["up", "--port", "0", "--data-dir", path.join(cwd, "up")], { cwd })
-      const url = yield* up.says(/Dashboard +(http:\S+)/)
-      const { complaints, page } = yield* open(url)
-      const card = page.locator("[data-metric-type=cpu_percent]")
-      yield* Effect.promise(() => card.waitFor())
-      yield* Effect.promise(() => page.locator("#connection[data-state=live]").waitFor())
-      const shown = () => card.textContent()
-      const before = yield* Effect.promise(shown)
-      yield* eventually(Effect.filterOrFail(
-        Effect.promise(shown),
-        (text) => text !== before,
-        () => new ProgramError({ message: "the card did not change" })
-      ))
-      assert.match((yield* Effect.promise(shown)) ?? "", /%/)
-      assert.deepEqual(complaints, [])
+      const url = yield* upOn("0")
+      const { complaints, page } = yield* openPage(`${url}/`)
+      yield* shows(page, "#connection[data-state=live]")
+      for (
+        const [metricType, unit] of [
+          ["cpu_percent", /^CPU\d[\d.]* %/],
+          ["memory_used_percent", /^Memory\d[\d.]* %/],
+          ["disk_used_percent", /%/],
+          ["network_receive_bytes_per_second", /↓ [\d.]+ [KMG]?i?B\/s {2}↑ [\d.]+ [KMG]?i?B\/s/],
+          ["load_1m", /1 min[\d.]+5 min/]
+        ] as const
+      ) {
+        yield* until(metricType, textOf(page, `[data-metric-type=${metricType}]`), (text) => unit.test(text))
+      }
+      const cpu = textOf(page, "[data-metric-type=cpu_percent] .value")
+      const before = yield* cpu
+      yield* until("another value", cpu, (text) => text !== before)
+      expect(complaints).toEqual([])
     }))
 
-  it.scopedLive("an empty store says how to fill it; what is sent then appears without a reload", () =>
+  it.scopedLive("says how to fill an empty store; what is sent then appears without a reload, as it is", () =>
     Effect.gen(function*() {
       const cwd = yield* directory
       const { port, url } = yield* serve(cwd)
-      const { page } = yield* open(url)
-      yield* Effect.promise(() => page.locator("#empty").waitFor())
+      const { complaints, page } = yield* openPage(url)
+      yield* shows(page, "#empty", "curl")
       const endpoint = `ws://127.0.0.1:${port}/ws/metrics`
       yield* run(["send", "application", "event", "7", "--metadata", "kind=<b>bold</b>", "--endpoint", endpoint], {
         cwd
       })
-      yield* Effect.promise(() => page.locator("[data-metric-type=event]").waitFor())
-      yield* Effect.promise(() => page.locator("td", { hasText: "kind=<b>bold</b>" }).waitFor())
+      yield* shows(page, "[data-metric-type=event] .value", "7")
+      yield* shows(page, "td", "kind=<b>bold</b>")
+      expect(yield* Effect.promise(() => page.locator("#empty").isVisible())).toBe(false)
+      expect(complaints).toEqual([])
     }))
 
+  it.scopedLive("tells several hosts apart, and which of them is silent", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const { url } = yield* serve(cwd)
+      const now = Date.now()
+      const host = (name: string, value: number, timestamp: number) => ({
+        origin: "system",
+        metric_type: "cpu_percent",
+        value,
+        timestamp,
+        metadata: { host: name }
+      })
+      yield* sendTo(url, [host("alpha", 11, now), host("beta", 22, now - 120_000)])
+      const { page } = yield* openPage(url)
+      yield* shows(page, "tr[data-state=silent]", /beta22 %.*silent, 2 min/)
+      yield* shows(page, "[data-metric-type=cpu_percent] .value", "11 %")
+      yield* Effect.promise(() => page.getByRole("button", { name: "beta" }).click())
+      yield* shows(page, "[data-metric-type=cpu_percent] .value", "22 %")
+      expect(page.url()).toContain("host=beta")
+    }))
+})
+
+describe("the frame", () => {
   it.scopedLive("asks for the token, once", () =>
     Effect.gen(function*() {
       const cwd = yield* directory
@@ -70,14 +126,197 @@ describe("the dashboard", () => {
         ["send", "a", "b", "1", "--endpoint", `ws://127.0.0.1:${port}/ws/metrics`, "--token", "sesame"],
         { cwd }
       )
-      const { page } = yield* open(url)
+      const { page } = yield* openPage(url)
       yield* Effect.promise(() => page.locator("#token").fill("wrong"))
       yield* Effect.promise(() => page.keyboard.press("Enter"))
-      yield* Effect.promise(() => page.locator("#login-problem", { hasText: "not the token" }).waitFor())
+      yield* shows(page, "#login-problem", "not the token")
       yield* Effect.promise(() => page.locator("#token").fill("sesame"))
       yield* Effect.promise(() => page.keyboard.press("Enter"))
-      yield* Effect.promise(() => page.locator("[data-metric-type=b]").waitFor())
+      yield* shows(page, "[data-metric-type=b]")
       yield* Effect.promise(() => page.reload())
-      yield* Effect.promise(() => page.locator("[data-metric-type=b]").waitFor())
+      yield* shows(page, "[data-metric-type=b]")
+    }))
+
+  it.scopedLive("says so when the server is gone, and goes on by itself when it is back", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const first = yield* serve(cwd)
+      yield* sendTo(first.url, { origin: "a", metric_type: "b", value: 1 })
+      const { page } = yield* openPage(first.url)
+      yield* shows(page, "[data-metric-type=b] .value", "1")
+      yield* first.program.kill("SIGTERM")
+      yield* first.program.ended
+      yield* shows(page, "#connection[data-state=lost]")
+      yield* shows(page, "#banner", "does not answer")
+      const again = yield* serve(cwd, first.port)
+      yield* shows(page, "#connection[data-state=live]")
+      expect(yield* Effect.promise(() => page.locator("#banner").isVisible())).toBe(false)
+      yield* sendTo(again.url, { origin: "a", metric_type: "b", value: 2 })
+      yield* shows(page, "[data-metric-type=b] .value", "2")
+    }))
+
+  it.scopedLive("fits a phone in the dark, every page of it", () =>
+    Effect.gen(function*() {
+      const url = yield* upOn("0")
+      yield* sendTo(url, game(Date.now()))
+      const { complaints, page } = yield* openPage(url, { width: 375, height: 800, colorScheme: "dark" })
+      for (
+        const [title, selector] of [
+          ["Pipeline", ".station"],
+          ["Chess", ".piece"],
+          ["Explore", ".metrics input"],
+          ["Overview", "[data-metric-type=cpu_percent] canvas"]
+        ] as const
+      ) {
+        yield* Effect.promise(() => page.getByRole("link", { name: title, exact: true }).click())
+        yield* shows(page, selector)
+        expect(yield* Effect.promise(() => page.title())).toContain(title)
+        const overflow = yield* Effect.promise(() =>
+          page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        )
+        expect(overflow, title).toBe(0)
+      }
+      const ground = yield* Effect.promise(() => page.evaluate("getComputedStyle(document.body).backgroundColor"))
+      expect(ground).toBe("rgb(16, 20, 26)")
+      expect(complaints).toEqual([])
+    }))
+})
+
+describe("explore", () => {
+  it.scopedLive("draws what is chosen, zooms by drag, and a link restores the view", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const { url } = yield* serve(cwd)
+      const now = Date.now()
+      yield* sendTo(
+        url,
+        ["a", "b"].flatMap((host) =>
+          Array.from({ length: 60 }, (_, i) => ({
+            origin: "app",
+            metric_type: "queue_bytes",
+            value: (host === "a" ? 1024 : 2048) * i,
+            timestamp: now - i * 10_000,
+            metadata: { host }
+          }))
+        )
+      )
+      const { complaints, page } = yield* openPage(`${url}/#/explore`)
+      yield* Effect.promise(() => page.locator("#search").fill("queue host=a"))
+      yield* Effect.promise(() => page.getByRole("checkbox").check())
+      yield* shows(page, ".summary tr", /host=b.*118 KiB/)
+      yield* Effect.promise(() => page.locator("#aggregate").selectOption("max"))
+      yield* Effect.promise(() => page.locator("#tag").fill("host=a"))
+      yield* Effect.promise(() => page.keyboard.press("Enter"))
+      yield* shows(page, ".chip", "host=a")
+      yield* shows(page, ".summary tbody tr:only-child", /59 KiB/)
+      const plot = yield* Effect.promise(() => page.locator(".u-over").boundingBox())
+      expect(plot).not.toBeNull()
+      const { height, width, x, y } = plot ?? { x: 0, y: 0, width: 0, height: 0 }
+      yield* Effect.promise(async () => {
+        await page.mouse.move(x + width * 0.5, y + height / 2)
+        await page.mouse.down()
+        await page.mouse.move(x + width * 0.95, y + height / 2, { steps: 5 })
+        await page.mouse.up()
+      })
+      yield* shows(page, ".absolute")
+      const link = page.url()
+      expect(link).toMatch(/m=app%2Fqueue_bytes&tag\.host=a&aggregate=max&from=\d+&to=\d+/)
+      const note = yield* textOf(page, ".drawing .more")
+
+      const again = yield* openPage(link)
+      yield* until("the same view", textOf(again.page, ".drawing .more"), (text) => text === note)
+      yield* shows(again.page, ".chip", "host=a")
+      expect(yield* Effect.promise(() => again.page.locator("#aggregate").inputValue())).toBe("max")
+      const [download] = yield* Effect.promise(() =>
+        Promise.all([again.page.waitForEvent("download"), again.page.getByRole("button", { name: /CSV/ }).click()])
+      )
+      const csv = yield* Effect.promise(async () => fs.readFile(await download.path(), "utf8"))
+      expect(csv).toMatch(/^time,queue_bytes host=a\n\d{4}-.*Z,\d+\n/)
+      yield* Effect.promise(() => page.goBack())
+      yield* Effect.promise(() => page.locator(".absolute").waitFor({ state: "hidden" }))
+      expect([...complaints, ...again.complaints]).toEqual([])
+    }))
+
+  it.scopedLive("can be worked by keyboard", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const { url } = yield* serve(cwd)
+      yield* sendTo(url, ["x", "y"].map((metric_type) => ({ origin: "app", metric_type, value: 3 })))
+      const { page } = yield* openPage(`${url}/#/explore`)
+      yield* shows(page, ".metrics input")
+      yield* Effect.promise(async () => {
+        await page.locator("#search").focus()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Space")
+      })
+      yield* shows(page, ".summary tr", /^x3/)
+      // The list was drawn anew, the focus is where it was.
+      yield* Effect.promise(() => page.keyboard.press("Space"))
+      yield* shows(page, ".hint", "Choose metrics")
+    }))
+})
+
+describe("the pipeline", () => {
+  it.scopedLive("shows the collector, its way and the server's own numbers", () =>
+    Effect.gen(function*() {
+      const url = yield* upOn("0")
+      const { complaints, page } = yield* openPage(`${url}/#/pipeline`)
+      yield* shows(page, ".sender[data-health=good] .station", /Transportsocket/)
+      yield* until("a rate", textOf(page, ".station >> nth=0"), (text) => /^Generators[\d.]+\/s/.test(text))
+      yield* shows(page, ".streams .dot[data-state=good]", "socket")
+      yield* until("the points", textOf(page, ".figure >> nth=3"), (text) => /^Points[\d,]+0 rejected/.test(text))
+      yield* shows(page, ".hint", "Nothing was lost.")
+      expect(complaints).toEqual([])
+    }))
+
+  it.scopedLive("shows losses with their reasons", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const { url } = yield* serve(cwd)
+      yield* Effect.promise(() =>
+        fetch(`${url}/api/metrics`, {
+          method: "POST",
+          headers: { "content-type": "application/vnd.metrics.batch.v1+json" },
+          body: JSON.stringify({
+            type: "skip",
+            stream: "s",
+            sender: "web-1",
+            from: 0,
+            to: 1_234,
+            reason: "drop-oldest"
+          })
+        }).then((response) => response.text())
+      )
+      const { page } = yield* openPage(`${url}/#/pipeline`)
+      yield* shows(page, ".losses tr", /web-11,234drop-oldest/)
+    }))
+})
+
+describe("chess", () => {
+  it.scopedLive("shows the position, the players, the clocks and the material, and the end", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const { url } = yield* serve(cwd)
+      const { complaints, page } = yield* openPage(`${url}/#/chess`)
+      yield* shows(page, "h2", "No game")
+      const now = Date.now()
+      yield* sendTo(url, game(now))
+      yield* shows(page, ".board[aria-label*='After g2g1.'][aria-label*='Black: king f7']")
+      expect(yield* Effect.promise(() => page.locator(".piece").count())).toBe(15)
+      expect(yield* Effect.promise(() => page.locator(".board .marked").count())).toBe(2)
+      // Black is at the bottom, and has eight pawns' worth more.
+      yield* shows(page, ".side:last-of-type", /Stockfish level 8\+8/)
+      yield* shows(page, ".side >> nth=0", /WGM Ada 2400/)
+      yield* shows(page, ".clock[data-running=true]", /^[01]:\d\d$/)
+      yield* sendTo(url, {
+        origin: "game",
+        metric_type: "game_end",
+        value: 0,
+        timestamp: now + 1_000,
+        metadata: { channel: "blitz", game: { id: "game-1", status: "mate" } }
+      })
+      yield* shows(page, ".channel .more", "0–1, mate")
+      yield* shows(page, ".clock[data-running=false] >> nth=1")
+      expect(complaints).toEqual([])
     }))
 })
