@@ -31,6 +31,8 @@ export interface SqliteMetricStoreOptions {
   readonly dataDir: string
   /** Name of the file in it (default `store.db`). */
   readonly fileName?: string
+  /** Most bytes of the file; past it writes fail as on a full disk (default: no limit). */
+  readonly maxBytes?: number
 }
 
 // Rows read in one turn of the event loop: about 5 ms.
@@ -115,7 +117,7 @@ const readId = (db: Sqlite.Database, commits: GroupCommit): Effect.Effect<string
   })
 
 const make = (
-  { dataDir, fileName = "store.db" }: SqliteMetricStoreOptions
+  { dataDir, fileName = "store.db", maxBytes }: SqliteMetricStoreOptions
 ): Effect.Effect<typeof MetricStore.Service, SqliteFileError | StoreError, Scope.Scope> =>
   Effect.gen(function*() {
     const path = nodePath.join(dataDir, fileName)
@@ -125,6 +127,7 @@ const make = (
       migrations: storeMigrations,
       onDamaged: "fail"
     })
+    if (maxBytes !== undefined) yield* tryStore(() => limitSize(db, maxBytes))
     const statements: Statements = yield* tryStore(() => prepare(db))
     const commits = yield* makeGroupCommit(db)
     const id = yield* readId(db, commits)
@@ -362,6 +365,11 @@ const make = (
       live: (capacity) => live.read(capacity)
     })
   })
+
+const limitSize = (db: Sqlite.Database, bytes: number): void => {
+  const pageSize = Number(db.pragma("page_size", { simple: true }))
+  db.pragma(`max_page_count = ${Math.max(1, Math.floor(bytes / pageSize))}`)
+}
 
 const fileBytes = (path: string): number => fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
 

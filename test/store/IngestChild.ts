@@ -1,0 +1,41 @@
+import { Effect } from "effect"
+import { makeSeries } from "../../src/domain/Series.js"
+import { MetricStore } from "../../src/store/MetricStore.js"
+import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
+
+// Run as a process of its own: `vite-node IngestChild.ts <data directory> <stream>`.
+// Writes batches for ever, as fast as it can, and prints each acknowledged `next`.
+
+const [, , dataDir, stream] = process.argv
+
+const batchSize = 50
+const series = Array.from({ length: 7 }, (_, i) => makeSeries("child", "count", { host: `h${i}` }))
+
+const ingest = Effect.gen(function*() {
+  const store = yield* MetricStore
+  let { next } = yield* store.openStream({ stream, sender: "child", owner: "", acked: 0 }, () => true)
+  while (true) {
+    const first = next
+    const offset = Array.from({ length: batchSize }, (_, i) => first + i)
+    const result = yield* store.commit({
+      stream,
+      sender: "child",
+      owner: "",
+      acked: first,
+      first,
+      count: batchSize,
+      offset,
+      rejected: [],
+      points: {
+        series: offset.map((n) => series[n % series.length]),
+        time: offset.map((n) => 1_700_000_000_000 + n * 60_000),
+        value: offset,
+        fields: offset.map((n) => n % 10 === 0 ? { n } : undefined)
+      }
+    })
+    next = result.next
+    process.stdout.write(`${next}\n`)
+  }
+})
+
+Effect.runFork(Effect.provide(ingest, SqliteMetricStore.layer({ dataDir })))
