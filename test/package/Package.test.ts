@@ -45,51 +45,53 @@ layer(Consumer.layer, { excludeTestServices: true, timeout: "5 minutes" })(
         expect(packed.size).toBeLessThan(2_000_000)
       }))
 
-    it.scoped("compiles the examples against its types, and runs them", () =>
-      Effect.gen(function*() {
-        const consumer = yield* Consumer
-        const { port, url } = yield* serve(yield* directory)
-        for (const name of names) yield* consumer.write(name, yield* example(name, port))
-        expect(yield* consumer.compile(names)).toEqual({ code: 0, output: "" })
-        const run = (name: string, words: ReadonlyArray<string> = []) =>
-          consumer.execute(process.execPath, [path.join("compiled", name), ...words])
+    it.scoped(
+      "compiles the examples against its types, refuses a pipeline without its Layer, and runs what compiles",
+      () =>
+        Effect.gen(function*() {
+          const consumer = yield* Consumer
+          const { port, url } = yield* serve(yield* directory)
+          for (const name of names) yield* consumer.write(name, yield* example(name, port))
+          // One pass of the compiler over the good ones and a pipeline whose Layer was
+          // forgotten: only that one may be found fault with, and must be.
+          yield* consumer.write("wrong.ts", yield* example("wrong/forgottenLayer.ts"))
+          const { output } = yield* consumer.compile([...names, "wrong.ts"])
+          const faults = output.split("\n").filter((line) => /^\S.*error TS/.test(line))
+          expect(faults.length, output).toBeGreaterThan(0)
+          for (const fault of faults) expect(fault).toMatch(/^wrong\.ts\(\d+,\d+\): error TS\d+: /)
+          expect(output).toContain("Forgotten")
+          const run = (name: string, words: ReadonlyArray<string> = []) =>
+            consumer.execute(process.execPath, [path.join("compiled", name), ...words])
 
-        expect((yield* run("dice.js", ["--help"])).output).toMatch(/Usage: metrics-collector/)
-        const dice = yield* start(["run", "--stdout", "--no-self-metrics"], {
-          cwd: consumer.directory,
-          script: path.join("compiled", "dice.js")
-        })
-        yield* dice.says(/"origin":"game","metric_type":"dice","value":[1-6],/)
-        yield* dice.kill("SIGTERM")
-        expect((yield* dice.ended).code).toBe(0)
+          expect((yield* run("dice.js", ["--help"])).output).toMatch(/Usage: metrics-collector/)
+          const dice = yield* start(["run", "--stdout", "--no-self-metrics"], {
+            cwd: consumer.directory,
+            script: path.join("compiled", "dice.js")
+          })
+          yield* dice.says(/"origin":"game","metric_type":"dice","value":[1-6],/)
+          yield* dice.kill("SIGTERM")
+          expect((yield* dice.ended).code).toBe(0)
 
-        const embedded = yield* run("embed.js")
-        expect(embedded.code, embedded.output).toBe(0)
-        const pointsOf = (metricType: string) =>
-          Effect.map(
-            ask(`${url}/api/query?metric_type=${metricType}&fields=true`, QueryAnswer),
-            ({ series }) => series
-          )
-        const [order] = yield* pointsOf("order_euros")
-        expect(order).toMatchObject({ tags: { country: "PT" }, points: [[expect.any(Number), 49.9, { items: 3 }]] })
-        expect((yield* pointsOf("dice")).flatMap(({ points }) => points).length).toBeGreaterThanOrEqual(2)
-        expect((yield* pointsOf("cpu_percent")).length).toBeGreaterThan(0)
+          const embedded = yield* run("embed.js")
+          expect(embedded.code, embedded.output).toBe(0)
+          const pointsOf = (metricType: string) =>
+            Effect.map(
+              ask(`${url}/api/query?metric_type=${metricType}&fields=true`, QueryAnswer),
+              ({ series }) => series
+            )
+          const [order] = yield* pointsOf("order_euros")
+          expect(order).toMatchObject({ tags: { country: "PT" }, points: [[expect.any(Number), 49.9, { items: 3 }]] })
+          expect((yield* pointsOf("dice")).flatMap(({ points }) => points).length).toBeGreaterThanOrEqual(2)
+          expect((yield* pointsOf("cpu_percent")).length).toBeGreaterThan(0)
 
-        expect((yield* run("socket.js")).output.trim()).toBe(JSON.stringify({ type: "success", accepted: 1 }))
-        expect((yield* pointsOf("humidity_percent")).map(({ points }) => points[0][1])).toEqual([47.25])
+          expect((yield* run("socket.js")).output.trim()).toBe(JSON.stringify({ type: "success", accepted: 1 }))
+          expect((yield* pointsOf("humidity_percent")).map(({ points }) => points[0][1])).toEqual([47.25])
 
-        expect(yield* run("server.js")).toMatchObject({ code: 0, output: expect.stringContaining("[ 49.9 ]") })
-        expect(yield* run("swap.js")).toMatchObject({ code: 0, output: expect.stringContaining("true") })
-      }), 120_000)
-
-    it.effect("refuses to compile a pipeline whose Layer was forgotten", () =>
-      Effect.gen(function*() {
-        const consumer = yield* Consumer
-        yield* consumer.write("wrong.ts", yield* example("wrong/forgottenLayer.ts"))
-        const { code, output } = yield* consumer.compile(["wrong.ts"])
-        expect(code, output).not.toBe(0)
-        expect(output).toMatch(/wrong\.ts\(\d+,\d+\): error TS\d+: .*Forgotten/s)
-      }), 60_000)
+          expect(yield* run("server.js")).toMatchObject({ code: 0, output: expect.stringContaining("[ 49.9 ]") })
+          expect(yield* run("swap.js")).toMatchObject({ code: 0, output: expect.stringContaining("true") })
+        }),
+      120_000
+    )
 
     it.scoped("gives the command", () =>
       Effect.gen(function*() {
