@@ -56,7 +56,16 @@ export const makeSqliteOutbox = (
     const ledger = yield* LossLedger
     const now = yield* Clock.currentTimeMillis
     const stream = yield* randomId
-    const errorOf = (cause: unknown): OutboxError => ofFileError(sqliteFileError(path, sqliteReason(cause), cause))
+    const errorOf = (cause: unknown): OutboxError => {
+      const reason = sqliteReason(cause)
+      return reason === "Failed"
+        ? new OutboxError({
+          reason,
+          message: `outbox: ${path}: ${cause instanceof Error ? cause.message : "failed"}`,
+          cause
+        })
+        : ofFileError(sqliteFileError(path, reason, cause))
+    }
     const inFile = <A>(work: () => A): Effect.Effect<A, OutboxError> => Effect.try({ try: work, catch: errorOf })
 
     const state = yield* inFile(() => readOutboxState(db))
