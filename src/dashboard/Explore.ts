@@ -138,13 +138,13 @@ class Explore implements ShownPage {
       element(
         "span",
         { class: "downloads" },
-        button("CSV", "Download what is drawn as CSV", () => saveCsv("metrics", this.chart.drawn)),
-        button("PNG", "Download the picture", () => {
+        button("CSV", "CSV: download what is drawn", () => saveCsv("metrics", this.chart.drawn)),
+        button("PNG", "PNG: download the picture", () => {
           const { canvas } = this.chart
           if (canvas !== undefined) savePng("metrics", this.title, canvas, this.chart.drawn)
         }),
         this.link,
-        button("Copy link", "Copy a link to this view", () => void navigator.clipboard.writeText(location.href))
+        button("Copy link", "Copy link to this view", () => void navigator.clipboard.writeText(location.href))
       )
     )
     controls.addEventListener("submit", (event) => {

@@ -107,6 +107,7 @@ export class TimeChart {
   private range: readonly [from: number, to: number] = [0, 1]
 
   constructor(private readonly options: ChartOptions) {
+    this.plotArea.setAttribute("aria-label", options.title)
     this.root.append(this.plotArea, this.legend)
     this.sizes = new ResizeObserver(() => {
       const { clientHeight, clientWidth } = this.plotArea

@@ -38,6 +38,8 @@ const makeServer = (
       const options: Http.ServerOptions = {
         requestTimeout,
         headersTimeout: requestTimeout,
+        // Longer than the pauses of most clients: one that writes while its connection is being closed sees an error.
+        keepAliveTimeout: 75_000,
         connectionsCheckingInterval: Math.min(30_000, Math.ceil(requestTimeout / 2))
       }
       return tls === undefined
