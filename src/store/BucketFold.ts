@@ -44,7 +44,7 @@ export class BucketFold {
   private readonly groups = new Map<string, Group>()
   private readonly groupOf = new Map<number, Group | undefined>()
   private total = 0
-  private bound = Infinity
+  private lastStart = Infinity
   private more = false
 
   constructor(
@@ -53,6 +53,11 @@ export class BucketFold {
     private readonly find: (id: number) => Series | undefined,
     private readonly cursor: Cursor | undefined
   ) {}
+
+  /** Points after this instant would be cut anyway. */
+  get bound(): number {
+    return this.lastStart + this.buckets.step - 1
+  }
 
   private group(id: number): Group | undefined {
     if (this.groupOf.has(id)) return this.groupOf.get(id)
@@ -76,7 +81,7 @@ export class BucketFold {
     const group = this.group(id)
     if (group === undefined) return
     const start = Math.floor(time / this.buckets.step) * this.buckets.step
-    if (start > this.bound) {
+    if (start > this.lastStart) {
       this.more = true
       return
     }
@@ -107,7 +112,7 @@ export class BucketFold {
     if (starts.length <= keep) return
     starts.sort((a, b) => a - b)
     const bound = starts[keep - 1]
-    this.bound = bound
+    this.lastStart = bound
     this.total = 0
     for (const { buckets } of this.groups.values()) {
       for (const start of buckets.keys()) {

@@ -21,14 +21,13 @@ export const timeSpan = (time: ReadonlyArray<number>): readonly [from: number, t
   return [from, to]
 }
 
-/** The points that are not older than `before`, in their order. */
-export const dropBefore = (columns: Columns, before: number): Columns => {
+const filterPoints = (columns: Columns, keep: (i: number) => boolean): Columns => {
   const series: Array<number> = []
   const time: Array<number> = []
   const value: Array<number> = []
   const fields: Array<JsonObject | undefined> = []
   for (let i = 0; i < columns.time.length; i++) {
-    if (columns.time[i] < before) continue
+    if (!keep(i)) continue
     series.push(columns.series[i])
     time.push(columns.time[i])
     value.push(columns.value[i])
@@ -37,13 +36,9 @@ export const dropBefore = (columns: Columns, before: number): Columns => {
   return { series, time, value, fields }
 }
 
-/** Notes the first instant of each series of some points. */
-export const noteFirst = (first: Map<number, number>, columns: Columns): void => {
-  for (let i = 0; i < columns.time.length; i++) {
-    const known = first.get(columns.series[i])
-    if (known === undefined || columns.time[i] < known) first.set(columns.series[i], columns.time[i])
-  }
-}
+/** The points that are not older than `before`, in their order. */
+export const dropBefore = (columns: Columns, before: number): Columns =>
+  filterPoints(columns, (i) => columns.time[i] >= before)
 
 /** The points from an index on. */
 export const pointsFrom = (points: Points, first: number): Points =>
@@ -53,3 +48,16 @@ export const pointsFrom = (points: Points, first: number): Points =>
     value: points.value.slice(first),
     fields: points.fields.slice(first)
   }
+
+/** The points of those series that `keep` answers for; the same object when it keeps all. */
+export const keepSeries = (columns: Columns, keep: (id: number) => boolean): Columns => {
+  const kept = new Map<number, boolean>()
+  let all = true
+  for (const id of columns.series) {
+    if (kept.has(id)) continue
+    const own = keep(id)
+    kept.set(id, own)
+    all &&= own
+  }
+  return all ? columns : filterPoints(columns, (i) => kept.get(columns.series[i]) === true)
+}

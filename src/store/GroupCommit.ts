@@ -1,7 +1,8 @@
 import type Sqlite from "better-sqlite3"
-import { Effect, type Scope } from "effect"
+import { type Context, Effect, type Scope } from "effect"
 import { sqliteReason } from "../sqlite/SqliteFileError.js"
 import { StoreError } from "./MetricStore.js"
+import type { StoreFaults } from "./StoreFaults.js"
 
 /** One of the writes that share a transaction. */
 export interface Write<A> {
@@ -43,7 +44,10 @@ export const storeError = (cause: unknown): StoreError => {
 export const storeClosed = (): StoreError => new StoreError({ reason: "Closed", message: "the store is closed" })
 
 /** Makes the {@link GroupCommit} of a connection. Writes that still wait when the scope ends are carried out then. */
-export const makeGroupCommit = (db: Sqlite.Database): Effect.Effect<GroupCommit, StoreError, Scope.Scope> =>
+export const makeGroupCommit = (
+  db: Sqlite.Database,
+  faults: Context.Tag.Service<StoreFaults>
+): Effect.Effect<GroupCommit, StoreError, Scope.Scope> =>
   Effect.gen(function*() {
     const [begin, commit, rollback, savepoint, undo, release] = yield* Effect.try({
       try: () =>
@@ -90,6 +94,7 @@ export const makeGroupCommit = (db: Sqlite.Database): Effect.Effect<GroupCommit,
         for (const one of group) one.fail(error)
         return
       }
+      faults.reach("committed")
       for (const one of written) one.succeed()
       for (const fail of failed) fail()
     }

@@ -18,29 +18,40 @@ const maxPending = 512
  * every second one is forgotten, so that only its newest value gets coarser.
  */
 export class LatestPoints {
-  private current: Newest | undefined
-  private pending: Array<Newest> = []
+  // Plain fields: a hot path that made an object for each point would feed the garbage collector.
+  private time = -Infinity
+  private value = 0
+  private fields: JsonObject | undefined
+  private pending: Array<Newest> | undefined
 
-  add(point: Newest, now: number): void {
-    if (point.time > now + FUTURE_TOLERANCE) {
-      this.pending.push(point)
+  add(time: number, value: number, fields: JsonObject | undefined, now: number): void {
+    if (time > now + FUTURE_TOLERANCE) {
+      this.pending ??= []
+      this.pending.push({ time, value, fields })
       if (this.pending.length > maxPending) this.pending = this.pending.filter((_, i) => i % 2 === 1)
-    } else if (this.current === undefined || point.time >= this.current.time) this.current = point
+    } else if (time >= this.time) {
+      this.time = time
+      this.value = value
+      this.fields = fields
+    }
   }
 
   /** The newest point at `now` (ms since the epoch). Of equal times the one that came last. */
   at(now: number): Newest | undefined {
-    if (this.pending.length > 0) {
+    if (this.pending !== undefined) {
       const waiting = this.pending
-      this.pending = []
-      for (const point of waiting) this.add(point, now)
+      this.pending = undefined
+      for (const point of waiting) this.add(point.time, point.value, point.fields, now)
     }
-    return this.current
+    return this.time === -Infinity ? undefined : { time: this.time, value: this.value, fields: this.fields }
   }
 
   /** Forgets points older than `before`. */
   expire(before: number): void {
-    if (this.current !== undefined && this.current.time < before) this.current = undefined
-    this.pending = this.pending.filter(({ time }) => time >= before)
+    if (this.time < before) {
+      this.time = -Infinity
+      this.fields = undefined
+    }
+    this.pending = this.pending?.filter(({ time }) => time >= before)
   }
 }

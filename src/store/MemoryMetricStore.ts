@@ -1,6 +1,6 @@
 import { Clock, Effect, Layer } from "effect"
 import type { Points } from "../domain/Series.js"
-import { type Columns, dropBefore, noteFirst, pointsFrom, timeSpan } from "./Columns.js"
+import { type Columns, dropBefore, pointsFrom, timeSpan } from "./Columns.js"
 import { LiveFeed } from "./LiveFeed.js"
 import {
   type CommitResult,
@@ -22,8 +22,8 @@ interface Row {
   readonly to: number
 }
 
-// Rows read in one turn of the event loop: about 5 ms.
-const slice = 64
+// Points read in one turn of the event loop: about 5 ms.
+const slice = 50_000
 
 const make = Effect.gen(function*() {
   const id = yield* storeId
@@ -117,10 +117,14 @@ const make = Effect.gen(function*() {
         const run = yield* startQuery(query, (own) => index.seriesOf(own))
         // Rows are never changed in place: this is a snapshot.
         const snapshot = rows
-        for (let i = 0; i < snapshot.length; i++) {
-          if (i % slice === slice - 1) yield* nextTurn
-          const { columns, from, to } = snapshot[i]
-          if (to >= run.from && from < run.to) run.add(columns)
+        let read = 0
+        for (const { columns, from, to } of snapshot) {
+          if (to < run.from || from >= run.to()) continue
+          run.add(columns)
+          read += columns.time.length
+          if (read < slice) continue
+          read = 0
+          yield* nextTurn
         }
         return run.answer()
       }),
@@ -131,20 +135,30 @@ const make = Effect.gen(function*() {
     stats: Effect.sync(() => ({ series: index.size, points: index.points, bytes: 0, batches: rows.length })),
     expire: (before) =>
       Effect.sync(() => {
-        let expired = 0
-        const first = new Map<number, number>()
+        const older = index.olderThan(before)
+        const left = new Map<number, { points: number; first: number }>()
+        for (const { id } of older) left.set(id, { points: 0, first: Infinity })
         const kept: Array<Row> = []
         for (const row of rows) {
-          expired += index.remove(row.columns, before)
           if (row.to < before) continue
           const columns = row.from >= before ? row.columns : dropBefore(row.columns, before)
           const [from, to] = timeSpan(columns.time)
           kept.push({ columns, from, to })
-          noteFirst(first, columns)
+          for (let i = 0; i < columns.time.length; i++) {
+            const own = left.get(columns.series[i])
+            if (own === undefined) continue
+            own.points++
+            own.first = Math.min(own.first, columns.time[i])
+          }
         }
         rows = kept
-        index.setFirst(first, before)
-        index.free(index.empty())
+        let expired = 0
+        for (const { id, points } of older) {
+          const own = left.get(id) ?? { points: 0, first: Infinity }
+          expired += points - own.points
+          if (own.points === 0) index.free([id])
+          else index.remove(id, points - own.points, own.first, before)
+        }
         return expired
       }),
     live: (capacity) => live.read(capacity)

@@ -77,6 +77,8 @@ export interface StoreQuery extends SeriesFilter {
   readonly buckets?: Buckets | undefined
   /** Most points in the answer. */
   readonly limit: number
+  /** Whether raw points carry their fields (default `true`); without them the answer costs less. */
+  readonly fields?: boolean | undefined
   /** Where an answer that was cut goes on. */
   readonly cursor?: string | undefined
 }
@@ -148,6 +150,7 @@ export interface StoreStats {
   readonly points: number
   /** Bytes on disk, write-ahead log included; 0 in memory. */
   readonly bytes: number
+  /** Batches that are kept as they came, not yet put in order by series. */
   readonly batches: number
 }
 

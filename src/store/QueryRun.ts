@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import type { JsonObject } from "../domain/Json.js"
 import type { Series } from "../domain/Series.js"
 import { BucketFold } from "./BucketFold.js"
 import type { Columns } from "./Columns.js"
@@ -17,15 +18,27 @@ export const seriesMatcher = (filter: SeriesFilter): (series: Series) => boolean
 
 /**
  * A query while it runs: it is fed with points, those of one series in the
- * order of their arrival, in any number of pieces, and then asked for the answer. What it holds is
- * bounded by the limit of the query, not by what it reads.
+ * order of their arrival, in any number of pieces, and then asked for the answer.
+ * What it holds is bounded by the limit of the query, not by what it reads.
  */
 export interface QueryRun {
   /** First instant from which points are wanted, ms since the epoch: `from`, or where the cursor stands. */
   readonly from: number
-  /** Points at or after this instant are not wanted. */
-  readonly to: number
+  /** Points at or after this instant are not wanted. It comes down when enough older ones were found. */
+  readonly to: () => number
+  /** Whether fields of points are wanted. */
+  readonly fields: boolean
+  readonly matches: (series: Series) => boolean
+  /** Points of any series. */
   readonly add: (columns: Columns) => void
+  /** The first `count` points of one series that `matches`; `fields` by their places. */
+  readonly addSeries: (
+    id: number,
+    time: ArrayLike<number>,
+    value: ArrayLike<number>,
+    fields: ReadonlyArray<JsonObject | undefined> | undefined,
+    count: number
+  ) => void
   readonly answer: () => QueryAnswer
 }
 
@@ -47,6 +60,7 @@ export const startQuery = (
   }
   const matches = seriesMatcher(query)
   const from = cursor === undefined ? query.from : Math.max(query.from, cursor.time)
+  const { to } = query
   const wanted = new Map<number, Series | undefined>()
   const find = (id: number): Series | undefined => {
     if (wanted.has(id)) return wanted.get(id)
@@ -60,12 +74,20 @@ export const startQuery = (
     : new BucketFold(query.limit, query.buckets, find, cursor)
   return Either.right({
     from,
-    to: query.to,
+    to: () => Math.min(to, fold.bound + 1),
+    fields: query.buckets === undefined && query.fields !== false,
+    matches,
     add: (columns) => {
       for (let i = 0; i < columns.time.length; i++) {
         const time = columns.time[i]
-        if (time < from || time >= query.to) continue
+        if (time < from || time >= to) continue
         fold.add(columns.series[i], time, columns.value[i], columns.fields[i])
+      }
+    },
+    addSeries: (id, time, value, fields, count) => {
+      for (let i = 0; i < count; i++) {
+        const at = time[i]
+        if (at >= from && at < to) fold.add(id, at, value[i], fields?.[i])
       }
     },
     answer: () => fold.answer()

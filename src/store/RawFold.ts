@@ -18,7 +18,7 @@ interface Found {
 export class RawFold {
   private readonly found: Array<Found> = []
   /** Points after this instant would be cut anyway. */
-  private bound = Infinity
+  bound = Infinity
   private more = false
   private toSkip: number
 

@@ -1,17 +1,36 @@
 import type { Series } from "../domain/Series.js"
 import type { Columns } from "./Columns.js"
-import { LatestPoints } from "./LatestPoints.js"
+import { LatestPoints, type Newest } from "./LatestPoints.js"
 import type { LatestPoint, SeriesFilter, SeriesInfo } from "./MetricStore.js"
 import { seriesMatcher } from "./QueryRun.js"
 
-interface Entry {
+/** What is known of one series. */
+export interface SeriesEntry {
   readonly id: number
-  series: Series
+  readonly series: Series
+  readonly points: number
+  /** Ms since the epoch; `Infinity` and `-Infinity` without points. */
+  readonly first: number
+  readonly last: number
+}
+
+interface Entry extends SeriesEntry {
   points: number
   first: number
   last: number
   readonly latest: LatestPoints
 }
+
+/** Points that were counted before: of an earlier run of the program. */
+export interface KnownPoints {
+  readonly points: number
+  readonly first: number
+  readonly last: number
+  readonly newest: Newest | undefined
+}
+
+const byKey = (a: SeriesEntry, b: SeriesEntry): number =>
+  a.series.key < b.series.key ? -1 : a.series.key > b.series.key ? 1 : 0
 
 /**
  * What a store knows of its series without reading points: their ids, counts,
@@ -20,6 +39,7 @@ interface Entry {
 export class SeriesIndex {
   private readonly byKey = new Map<string, Entry>()
   private readonly byId = new Map<number, Entry>()
+  private readonly byType = new Map<string, Set<Entry>>()
   private total = 0
 
   /** Points of all series. */
@@ -42,10 +62,20 @@ export class SeriesIndex {
     return this.byId.get(id)?.series
   }
 
-  define(id: number, series: Series): void {
-    const entry: Entry = { id, series, points: 0, first: Infinity, last: -Infinity, latest: new LatestPoints() }
+  entryOf(id: number): SeriesEntry | undefined {
+    return this.byId.get(id)
+  }
+
+  define(id: number, series: Series, known?: KnownPoints): void {
+    const { first = Infinity, last = -Infinity, newest, points = 0 } = known ?? {}
+    const entry: Entry = { id, series, points, first, last, latest: new LatestPoints() }
+    if (newest !== undefined) entry.latest.add(newest.time, newest.value, newest.fields, Infinity)
+    this.total += points
     this.byKey.set(series.key, entry)
     this.byId.set(id, entry)
+    const alike = this.byType.get(series.metricType)
+    if (alike === undefined) this.byType.set(series.metricType, new Set([entry]))
+    else alike.add(entry)
   }
 
   /** Counts committed points; `now` is ms since the epoch. */
@@ -58,42 +88,30 @@ export class SeriesIndex {
       this.total++
       if (time < entry.first) entry.first = time
       if (time > entry.last) entry.last = time
-      entry.latest.add({ time, value: columns.value[i], fields: columns.fields[i] }, now)
+      entry.latest.add(time, columns.value[i], columns.fields[i], now)
     }
   }
 
-  /**
-   * Takes points older than `before` out of the counts and answers how many
-   * they were. The first instants of their series are unknown until `setFirst`.
-   */
-  remove(columns: Columns, before: number): number {
-    let removed = 0
-    for (let i = 0; i < columns.time.length; i++) {
-      if (columns.time[i] >= before) continue
-      removed++
-      const entry = this.byId.get(columns.series[i])
-      if (entry === undefined) continue
-      entry.points--
-      this.total--
-    }
-    return removed
+  /** Makes points that were counted before candidates for the newest. */
+  noteNewest(id: number, points: ReadonlyArray<Newest>, now: number): void {
+    const latest = this.byId.get(id)?.latest
+    if (latest === undefined) return
+    for (const { fields, time, value } of points) latest.add(time, value, fields, now)
   }
 
-  /** Sets the first instants of series after a removal and forgets newest points older than `before`. */
-  setFirst(first: ReadonlyMap<number, number>, before: number): void {
-    for (const entry of this.byId.values()) {
-      if (entry.first >= before) continue
-      entry.first = first.get(entry.id) ?? Infinity
-      entry.latest.expire(before)
-      if (entry.points === 0) entry.last = -Infinity
-    }
+  /** The newest point of a series at `now`. */
+  newestOf(id: number, now: number): Newest | undefined {
+    return this.byId.get(id)?.latest.at(now)
   }
 
-  /** Ids of the series without points. */
-  empty(): ReadonlyArray<number> {
-    const ids: Array<number> = []
-    for (const { id, points } of this.byId.values()) if (points <= 0) ids.push(id)
-    return ids
+  /** Takes `removed` points older than `before` out; `first` is the oldest instant that is left. */
+  remove(id: number, removed: number, first: number, before: number): void {
+    const entry = this.byId.get(id)
+    if (entry === undefined) return
+    entry.points -= removed
+    this.total -= removed
+    entry.first = first
+    entry.latest.expire(before)
   }
 
   /** Forgets series. */
@@ -101,25 +119,45 @@ export class SeriesIndex {
     for (const id of ids) {
       const entry = this.byId.get(id)
       if (entry === undefined) continue
+      this.total -= entry.points
       this.byId.delete(id)
       this.byKey.delete(entry.series.key)
+      const alike = this.byType.get(entry.series.metricType)
+      alike?.delete(entry)
+      if (alike?.size === 0) this.byType.delete(entry.series.metricType)
     }
+  }
+
+  /** The series that hold points older than `before`. */
+  olderThan(before: number): ReadonlyArray<SeriesEntry> {
+    return Array.from(this.byId.values()).filter(({ first }) => first < before)
   }
 
   private matching(filter: SeriesFilter): ReadonlyArray<Entry> {
     const matches = seriesMatcher(filter)
-    return Array.from(this.byId.values())
-      .filter((entry) => entry.points > 0 && matches(entry.series))
-      .sort((a, b) => a.series.key < b.series.key ? -1 : a.series.key > b.series.key ? 1 : 0)
+    const candidates = filter.metricType === undefined
+      ? this.byId.values()
+      : this.byType.get(filter.metricType)?.values() ?? []
+    return Array.from(candidates).filter((entry) => entry.points > 0 && matches(entry.series))
+  }
+
+  /** The series that a filter means and that have points, in the order of their definition. */
+  select(filter: SeriesFilter): ReadonlyArray<SeriesEntry> {
+    return this.matching(filter)
   }
 
   /** The series that the filter means and that have points, in the order of their keys. */
   infos(filter: SeriesFilter): ReadonlyArray<SeriesInfo> {
-    return this.matching(filter).map(({ first, last, points, series }) => ({ ...series, points, first, last }))
+    return Array.from(this.matching(filter)).sort(byKey).map(({ first, last, points, series }) => ({
+      ...series,
+      points,
+      first,
+      last
+    }))
   }
 
   latest(filter: SeriesFilter, now: number): ReadonlyArray<LatestPoint> {
-    return this.matching(filter).flatMap(({ latest, series }) => {
+    return Array.from(this.matching(filter)).sort(byKey).flatMap(({ latest, series }) => {
       const newest = latest.at(now)
       return newest === undefined ? [] : [{ series, ...newest }]
     })

@@ -5,8 +5,14 @@ export const STORE_APPLICATION_ID = 0x4d437374
  * SQL of each version of a store's file.
  *
  * - `store`: one row, the store's random id
- * - `series`: the dictionary; `key` is the JSON of `[origin, metric_type, tags]`
- * - `log`: a row a batch, in the order of arrival; `data` as in LogRow.ts, `crc` its checksum
+ * - `series`: the dictionary; `key` is the JSON of `[origin, metric_type, tags]`. All points of a series up to row
+ *   `flushed` of the log stand in chunks; `points`, `first`, `last` and `newest_…` tell of the chunks, so that a start
+ *   need not read them
+ * - `log`: a row a batch, in the order of arrival; `data` as in LogRow.ts, `crc` its checksum. A row goes when every
+ *   series has passed it
+ * - `chunks`: points of one series and UTC day, as in docs/chunk-format.md. Of two chunks of a series and day the one
+ *   with the smaller id holds the earlier arrivals
+ * - `fields`: the fields of a chunk's points, where there are any
  * - `streams`, `rejections`, `losses`: what is known of senders
  *
  * Times are ms since the epoch. An id of `series`, `log` or `losses` is never used twice.
@@ -18,15 +24,35 @@ export const storeMigrations: ReadonlyArray<string> = [
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,
     kind TEXT,
-    unit TEXT
+    unit TEXT,
+    flushed INTEGER NOT NULL DEFAULT 0,
+    points INTEGER NOT NULL DEFAULT 0,
+    first INTEGER,
+    last INTEGER,
+    newest_time INTEGER,
+    newest_value REAL,
+    newest_fields TEXT
   ) STRICT;
   CREATE TABLE log (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    first INTEGER NOT NULL,
-    last INTEGER NOT NULL,
     crc INTEGER NOT NULL,
     data BLOB NOT NULL
   ) STRICT;
+  CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    series INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    sum REAL NOT NULL,
+    min REAL NOT NULL,
+    max REAL NOT NULL,
+    first_value REAL NOT NULL,
+    last_value REAL NOT NULL,
+    data BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX chunks_of_series ON chunks (series, first, last, count);
+  CREATE TABLE fields (chunk INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
   CREATE TABLE streams (
     stream TEXT PRIMARY KEY,
     sender TEXT NOT NULL,

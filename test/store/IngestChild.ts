@@ -1,12 +1,24 @@
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { makeSeries } from "../../src/domain/Series.js"
 import { MetricStore } from "../../src/store/MetricStore.js"
 import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
+import { StoreFaults } from "../../src/store/StoreFaults.js"
 
-// Run as a process of its own: `vite-node IngestChild.ts <data directory> <stream>`.
+// Run as a process of its own: `vite-node IngestChild.ts <data directory> <stream> [<step> <count>]`.
 // Writes batches for ever, as fast as it can, and prints each acknowledged `next`.
+// With a step of the store, it kills itself when it reaches it for the `count`th time.
 
-const [, , dataDir, stream] = process.argv
+const [, , dataDir, stream, step, count] = process.argv
+
+let reached = 0
+const faults = Layer.succeed(StoreFaults, {
+  reach: (at) => {
+    if (at === step && ++reached === Number(count)) process.kill(process.pid, "SIGKILL")
+  }
+})
+
+// Small, so that every few batches are flushed.
+const options = { dataDir, flush: { chunkPoints: 32, maxAge: 900_000, logBytes: 20_000 } }
 
 const batchSize = 50
 const series = Array.from({ length: 7 }, (_, i) => makeSeries("child", "count", { host: `h${i}` }))
@@ -38,4 +50,4 @@ const ingest = Effect.gen(function*() {
   }
 })
 
-Effect.runFork(Effect.provide(ingest, SqliteMetricStore.layer({ dataDir })))
+Effect.runFork(Effect.provide(ingest, Layer.provide(SqliteMetricStore.layer(options), faults)))

@@ -5,7 +5,7 @@ import type { JsonObject } from "../../src/domain/Json.js"
 import { makeSeries } from "../../src/domain/Series.js"
 import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
 import { type Aggregate, MetricStore, type StoreQuery } from "../../src/store/MetricStore.js"
-import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
+import { SqliteMetricStore, type SqliteMetricStoreOptions } from "../../src/store/SqliteMetricStore.js"
 import { askOracle, nameOf, type OracleAnswer, type OraclePoint } from "./StoreOracle.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
 
@@ -62,9 +62,14 @@ const query: FastCheck.Arbitrary<StoreQuery> = FastCheck.record({
   )
 })
 
+const inFreshDirectory = (options: Omit<SqliteMetricStoreOptions, "dataDir">): Layer.Layer<MetricStore, unknown> =>
+  Layer.unwrapScoped(Effect.map(temporaryDirectory, (dataDir) => SqliteMetricStore.layer({ ...options, dataDir })))
+
 const stores: ReadonlyArray<readonly [name: string, layer: Layer.Layer<MetricStore, unknown>]> = [
   ["memory", MemoryMetricStore.layer],
-  ["SQLite", Layer.unwrapScoped(Effect.map(temporaryDirectory, (dataDir) => SqliteMetricStore.layer({ dataDir })))]
+  ["SQLite", inFreshDirectory({})],
+  ["SQLite in chunks of 8", inFreshDirectory({ flush: { chunkPoints: 8 } })],
+  ["SQLite with chunks at once", inFreshDirectory({ flush: { chunkPoints: 4, maxAge: 0, logBytes: 0 } })]
 ]
 
 /** All pages of an answer put together; each page goes on where the one before ended. */

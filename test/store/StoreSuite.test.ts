@@ -2,7 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { Effect, Layer, TestClock } from "effect"
 import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
 import type { MetricStore } from "../../src/store/MetricStore.js"
-import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
+import { SqliteMetricStore, type SqliteMetricStoreOptions } from "../../src/store/SqliteMetricStore.js"
 import { storeSuite } from "../../src/testing/StoreSuite.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
 
@@ -12,9 +12,14 @@ const driveClock = Effect.forever(Effect.zipRight(
   TestClock.adjust("1 hour")
 ))
 
+const inFreshDirectory = (options: Omit<SqliteMetricStoreOptions, "dataDir">): Layer.Layer<MetricStore, unknown> =>
+  Layer.unwrapScoped(Effect.map(temporaryDirectory, (dataDir) => SqliteMetricStore.layer({ ...options, dataDir })))
+
 const stores: ReadonlyArray<readonly [name: string, layer: Layer.Layer<MetricStore, unknown>]> = [
   ["memory", MemoryMetricStore.layer],
-  ["SQLite", Layer.unwrapScoped(Effect.map(temporaryDirectory, (dataDir) => SqliteMetricStore.layer({ dataDir })))]
+  ["SQLite", inFreshDirectory({})],
+  // Nothing waits: every commit is flushed, and most flushes merge into a small chunk.
+  ["SQLite with chunks at once", inFreshDirectory({ flush: { chunkPoints: 4, maxAge: 0, logBytes: 0 } })]
 ]
 
 describe.each(stores)("a store in %s", (_, layer) => {

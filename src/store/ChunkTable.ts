@@ -1,0 +1,209 @@
+import type Sqlite from "better-sqlite3"
+import { Either } from "effect"
+import { decodeChunk, decodeChunkInto, encodeChunk, type PointBuffer } from "./chunk/Chunk.js"
+import type { DamagedBlob } from "./chunk/DamagedBlob.js"
+import { decodeFields, encodeFields } from "./chunk/FieldsBlob.js"
+import {
+  columnsOf,
+  DAY,
+  dayOf,
+  firstAtOrAfter,
+  mergeByTime,
+  type SeriesColumns,
+  slicePoints,
+  sortByTime,
+  splitByDay
+} from "./chunk/SeriesColumns.js"
+import type { HeadSeries } from "./Head.js"
+
+/** What the index of the chunks tells of one. */
+export interface ChunkPlace {
+  readonly id: number
+  /** Ms since the epoch. */
+  readonly first: number
+  readonly last: number
+  readonly count: number
+}
+
+interface Tail {
+  readonly id: number
+  readonly day: number
+  readonly count: number
+}
+
+// Newest chunks of series that are remembered; others are looked for.
+const maxTails = 100_000
+
+/** Reads chunks over any connection of a store's file. */
+export class ChunkReader {
+  private readonly places: Sqlite.Statement<[number, number, number, number], ChunkPlace>
+  private readonly data: Sqlite.Statement<[number], Buffer>
+  private readonly fields: Sqlite.Statement<[number], Buffer>
+
+  constructor(db: Sqlite.Database) {
+    this.places = db.prepare(
+      "SELECT id, first, last, count FROM chunks WHERE series = ? AND first >= ? AND first < ? AND last >= ?"
+    )
+    this.data = db.prepare<[number], Buffer>("SELECT data FROM chunks WHERE id = ?").pluck()
+    this.fields = db.prepare<[number], Buffer>("SELECT data FROM fields WHERE chunk = ?").pluck()
+  }
+
+  /** The chunks of a series that may hold points of `from` ≤ t < `to`, in the order of arrival. */
+  find(series: number, from: number, to: number): ReadonlyArray<ChunkPlace> {
+    // No chunk crosses a midnight, so none that began a day earlier reaches `from`.
+    const found = this.places.all(series, dayOf(from) * DAY, to, from)
+    return found.sort((a, b) => a.id - b.id)
+  }
+
+  /** Reads times and values into a buffer that is used again and again. */
+  readInto(id: number, buffer: PointBuffer): Either.Either<PointBuffer, DamagedBlob> {
+    return decodeChunkInto(this.data.get(id) ?? Buffer.alloc(0), buffer)
+  }
+
+  /** The fields of a chunk's points; `undefined` when none has any. */
+  readFields(id: number): Either.Either<SeriesColumns["fields"], DamagedBlob> {
+    const data = this.fields.get(id)
+    return data === undefined ? Either.right(undefined) : decodeFields(data)
+  }
+
+  read(id: number): Either.Either<SeriesColumns, DamagedBlob> {
+    return Either.flatMap(
+      decodeChunk(this.data.get(id) ?? Buffer.alloc(0)),
+      (points) => Either.map(this.readFields(id), (fields) => ({ ...points, fields }))
+    )
+  }
+}
+
+/** Writes chunks. Every method runs inside a transaction of the caller. */
+export class ChunkTable extends ChunkReader {
+  private readonly insert: Sqlite.Statement<
+    [number, number, number, number, number, number, number, number, number, Buffer]
+  >
+  private readonly update: Sqlite.Statement<
+    [number, number, number, number, number, number, number, number, Buffer, number]
+  >
+  private readonly remove: Sqlite.Statement<[number]>
+  private readonly insertFields: Sqlite.Statement<[number, Buffer]>
+  private readonly removeFields: Sqlite.Statement<[number]>
+  private readonly newest: Sqlite.Statement<[number, number, number], { readonly id: number; readonly count: number }>
+  private readonly first: Sqlite.Statement<[number], number | null>
+  private readonly tails = new Map<number, Tail>()
+
+  constructor(db: Sqlite.Database, private readonly chunkPoints: number) {
+    super(db)
+    this.insert = db.prepare(
+      "INSERT INTO chunks (series, first, last, count, sum, min, max, first_value, last_value, data) " +
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    this.update = db.prepare(
+      "UPDATE chunks SET first = ?, last = ?, count = ?, sum = ?, min = ?, max = ?, first_value = ?, last_value = ?, " +
+        "data = ? WHERE id = ?"
+    )
+    this.remove = db.prepare("DELETE FROM chunks WHERE id = ?")
+    this.insertFields = db.prepare("INSERT OR REPLACE INTO fields VALUES (?, ?)")
+    this.removeFields = db.prepare("DELETE FROM fields WHERE chunk = ?")
+    this.newest = db.prepare(
+      "SELECT max(id) AS id, count FROM chunks WHERE series = ? AND first >= ? AND first < ? HAVING max(id) IS NOT NULL"
+    )
+    this.first = db.prepare<[number], number | null>("SELECT min(first) FROM chunks WHERE series = ?").pluck()
+  }
+
+  private tailOf(series: number, day: number): Tail | undefined {
+    const known = this.tails.get(series)
+    if (known?.day === day) return known
+    const found = this.newest.get(series, day * DAY, (day + 1) * DAY)
+    return found === undefined ? undefined : { ...found, day }
+  }
+
+  /** What was remembered of transactions that failed must not be used. */
+  forget(): void {
+    this.tails.clear()
+  }
+
+  private addDay(series: number, day: number, arrived: SeriesColumns): void {
+    let points = arrived
+    const tail = this.tailOf(series, day)
+    if (tail !== undefined && tail.count < this.chunkPoints) {
+      const older = this.read(tail.id)
+      // One that is damaged stays as it is: a person may still save something of it.
+      if (Either.isRight(older)) {
+        points = mergeByTime(older.right, arrived)
+        this.delete(tail.id)
+      }
+    }
+    const count = points.time.length
+    for (let from = 0; from < count; from += this.chunkPoints) {
+      const piece = slicePoints(points, from, Math.min(count, from + this.chunkPoints))
+      const { data, summary } = encodeChunk(piece.time, piece.value)
+      const id = Number(
+        this.insert.run(
+          series,
+          summary.firstTime,
+          summary.lastTime,
+          summary.count,
+          summary.sum,
+          summary.min,
+          summary.max,
+          summary.first,
+          summary.last,
+          data
+        ).lastInsertRowid
+      )
+      const fields = encodeFields(piece.fields)
+      if (fields !== undefined) this.insertFields.run(id, fields)
+      if (this.tails.size >= maxTails) this.tails.clear()
+      this.tails.set(series, { id, day, count: summary.count })
+    }
+  }
+
+  /** Turns the points of a series into chunks, the small last one of each day grown by its share. */
+  add(head: HeadSeries): void {
+    const { fields, id, time, value } = head
+    const filled = fields === undefined ? undefined : Array.from(time, (_, i) => fields[i])
+    for (const { day, points } of splitByDay(sortByTime(columnsOf(time, value, filled)))) this.addDay(id, day, points)
+  }
+
+  /** Deletes the points of a series older than `before`; answers how many went and the first instant that is left. */
+  expire(series: number, before: number): { readonly removed: number; readonly first: number | undefined } {
+    let removed = 0
+    this.tails.delete(series)
+    for (const { count, id, last } of this.find(series, -Infinity, before)) {
+      if (last < before) {
+        this.delete(id)
+        removed += count
+        continue
+      }
+      const read = this.read(id)
+      // Nobody can tell how old the points of a damaged chunk are.
+      if (Either.isLeft(read)) continue
+      const from = firstAtOrAfter(read.right.time, before)
+      removed += from
+      this.replace(id, slicePoints(read.right, from, read.right.time.length))
+    }
+    return { removed, first: this.first.get(series) ?? undefined }
+  }
+
+  private replace(id: number, points: SeriesColumns): void {
+    const { data, summary } = encodeChunk(points.time, points.value)
+    this.update.run(
+      summary.firstTime,
+      summary.lastTime,
+      summary.count,
+      summary.sum,
+      summary.min,
+      summary.max,
+      summary.first,
+      summary.last,
+      data,
+      id
+    )
+    const fields = encodeFields(points.fields)
+    if (fields === undefined) this.removeFields.run(id)
+    else this.insertFields.run(id, fields)
+  }
+
+  private delete(id: number): void {
+    this.remove.run(id)
+    this.removeFields.run(id)
+  }
+}

@@ -1,0 +1,72 @@
+import { Clock, Effect } from "effect"
+import { flushSeries } from "./Flush.js"
+import type { StoreError } from "./MetricStore.js"
+import { nextTurn } from "./nextTurn.js"
+import type { SeriesEntry } from "./SeriesIndex.js"
+import type { StoreParts } from "./StoreParts.js"
+
+// Series of one transaction: about 5 ms of work.
+const slice = 32
+
+const expireSeries = (
+  parts: StoreParts,
+  entries: ReadonlyArray<SeriesEntry>,
+  before: number
+): Effect.Effect<number, StoreError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const { chunks, commits, head, index, statements } = parts
+    let expired = 0
+    return Effect.map(
+      commits.writeNow({
+        run: () =>
+          entries.map((entry) => {
+            const { first: firstInChunks = Infinity, removed } = chunks.expire(entry.id, before)
+            // Points that came in since it was flushed.
+            const waiting = head.get(entry.id)?.time ?? []
+            const first = waiting.reduce((least, time) => Math.min(least, time), firstInChunks)
+            const left = entry.points - removed - waiting.length
+            if (first === Infinity) statements.removeSeries.run(entry.id)
+            else {
+              const newest = index.newestOf(entry.id, now)
+              const own = newest === undefined || newest.time < before ? undefined : newest
+              const fields = own?.fields === undefined ? null : JSON.stringify(own.fields)
+              const values = [left, first, entry.last, own?.time ?? null, own?.value ?? null, fields] as const
+              statements.changeSeries.run(...values, entry.id)
+            }
+            return { id: entry.id, first, removed }
+          }),
+        committed: (changes) => {
+          for (const { first, id, removed } of changes) {
+            expired += removed
+            if (first === Infinity) index.free([id])
+            else index.remove(id, removed, first, before)
+          }
+        }
+      }),
+      () => expired
+    )
+  })
+
+/**
+ * Deletes the points older than `before` (ms since the epoch), in slices, and
+ * answers how many they were. Series without points are forgotten.
+ */
+export const expirePoints = (parts: StoreParts, before: number): Effect.Effect<number, StoreError> =>
+  Effect.gen(function*() {
+    const { head, index } = parts
+    let expired = 0
+    const older = index.olderThan(before)
+    for (let from = 0; from < older.length; from += slice) {
+      const entries = older.slice(from, from + slice)
+      // Chunks first: on a full disk they make the room for the rest.
+      expired += yield* expireSeries(parts, entries, before)
+      const waiting = entries.filter(({ id }) => head.get(id)?.time.some((time) => time < before))
+      if (waiting.length > 0) {
+        // The log would bring them back: what is to go must stand in chunks.
+        yield* flushSeries(parts, waiting.flatMap(({ id }) => head.get(id) ?? []))
+        expired += yield* expireSeries(parts, waiting, before)
+      }
+      yield* nextTurn
+    }
+    return expired
+  })

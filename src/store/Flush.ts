@@ -1,0 +1,94 @@
+import { Clock, Effect } from "effect"
+import type { HeadSeries } from "./Head.js"
+import type { StoreError } from "./MetricStore.js"
+import { nextTurn } from "./nextTurn.js"
+import type { StoreParts } from "./StoreParts.js"
+
+/** How long to leave a file alone that could not be written. */
+const retryAfter = "1 minute"
+
+// Series of one transaction: about 5 ms of work.
+const slice = 48
+
+/**
+ * Turns points of series into chunks and deletes the rows of the log that are
+ * no longer needed, in one transaction. All points of a series go together,
+ * so that one mark tells which rows of the log it has passed.
+ */
+export const flushSeries = (parts: StoreParts, due: ReadonlyArray<HeadSeries>): Effect.Effect<void, StoreError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const { chunks, commits, faults, head, index, statements } = parts
+    const ids = due.map(({ id }) => id)
+    return commits.writeNow({
+      run: () => {
+        for (const own of due) {
+          chunks.add(own)
+          faults.reach("flush")
+          const entry = index.entryOf(own.id)
+          const newest = index.newestOf(own.id, now)
+          statements.setSeries.run(
+            head.lastRow,
+            entry?.points ?? 0,
+            entry?.first ?? 0,
+            entry?.last ?? 0,
+            newest?.time ?? null,
+            newest?.value ?? null,
+            newest?.fields === undefined ? null : JSON.stringify(newest.fields),
+            own.id
+          )
+        }
+        const oldest = head.oldestRowWithout(ids)
+        statements.trimRows.run(oldest)
+        faults.reach("trim")
+        return oldest
+      },
+      committed: (oldest) => {
+        head.drop(ids)
+        head.trim(oldest)
+      }
+    })
+  }).pipe(Effect.tapError(() => Effect.sync(() => parts.chunks.forget())))
+
+/** Flushes what is due, in slices, giving sockets a turn between two of them. */
+const flushDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>
+  Effect.gen(function*() {
+    while (true) {
+      const now = yield* Clock.currentTimeMillis
+      const due = parts.head.due(slice, now - parts.limits.maxAge, parts.limits.logBytes)
+      if (due.length === 0) return
+      yield* flushSeries(parts, due)
+      yield* nextTurn
+    }
+  })
+
+/** Waits until something is full or old; no timer runs while nothing waits. */
+const untilDue = ({ head, limits }: StoreParts, wake: Effect.Latch): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const oldest = head.oldest
+    return oldest === undefined
+      ? wake.await
+      : Effect.race(wake.await, Effect.sleep(Math.max(1, oldest.since + limits.maxAge - now)))
+  })
+
+/**
+ * Flushes for ever, by size whenever `wake` is opened, and by age. It is to be
+ * opened too when the first points come to an empty head. A failure is logged;
+ * the points stay in the log.
+ */
+export const keepFlushing = (parts: StoreParts, wake: Effect.Latch): Effect.Effect<never> =>
+  Effect.gen(function*() {
+    yield* untilDue(parts, wake)
+    yield* wake.close
+    yield* flushDue(parts)
+  }).pipe(
+    Effect.catchAll((error) =>
+      Effect.zipRight(
+        Effect.logError(`${parts.path}: points could not be put into chunks and stay in the log: ${error.message}`),
+        Effect.sleep(retryAfter)
+      )
+    ),
+    Effect.forever
+  )
+
+/** Whether {@link keepFlushing} should be woken. */
+export const wantsFlush = ({ head, limits }: StoreParts): boolean => head.isFull(limits.logBytes)

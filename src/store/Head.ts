@@ -1,0 +1,129 @@
+import type { JsonObject } from "../domain/Json.js"
+import type { Columns } from "./Columns.js"
+
+/** Points of one series that stand in the log and in no chunk yet, in the order of their arrival. They only grow. */
+export interface HeadSeries {
+  readonly id: number
+  readonly time: Array<number>
+  readonly value: Array<number>
+  /** Fields by the place of their point; made with the first point that has any. */
+  fields: Array<JsonObject | undefined> | undefined
+  /** The row of the log that holds the oldest arrival. */
+  readonly firstRow: number
+  /** When that arrived, ms since the epoch. */
+  readonly since: number
+}
+
+interface Row {
+  readonly seq: number
+  readonly bytes: number
+}
+
+/**
+ * The newest points of all series, as they stand in the log. It changes only
+ * after a commit.
+ */
+export class Head {
+  // In the order of their oldest arrivals, because a series leaves as a whole.
+  private readonly series = new Map<number, HeadSeries>()
+  private full: Array<number> = []
+  private rows: Array<Row> = []
+  private bytesOfRows = 0
+
+  /** A series of `chunkPoints` points is full. */
+  constructor(private readonly chunkPoints: number) {}
+
+  /** Bytes of the rows of the log. */
+  get logBytes(): number {
+    return this.bytesOfRows
+  }
+
+  /** The rows of the log. */
+  get logRows(): number {
+    return this.rows.length
+  }
+
+  /** The newest row of the log that was seen; 0 when there was none. */
+  lastRow = 0
+
+  /** The oldest row of the log that is still needed when the given series have left. */
+  oldestRowWithout(ids: ReadonlyArray<number>): number {
+    const gone = new Set(ids)
+    for (const { firstRow, id } of this.series.values()) if (!gone.has(id)) return firstRow
+    return this.lastRow + 1
+  }
+
+  /** The series with the oldest arrival. */
+  get oldest(): HeadSeries | undefined {
+    for (const own of this.series.values()) return own
+    return undefined
+  }
+
+  get(id: number): HeadSeries | undefined {
+    return this.series.get(id)
+  }
+
+  /** Takes a row of the log in, and those of its points that stand in no chunk. */
+  add(seq: number, bytes: number, columns: Columns, now: number): void {
+    this.lastRow = seq
+    this.rows.push({ seq, bytes })
+    this.bytesOfRows += bytes
+    const { fields, series, time, value } = columns
+    for (let i = 0; i < time.length; i++) {
+      const id = series[i]
+      let own = this.series.get(id)
+      if (own === undefined) {
+        own = { id, time: [], value: [], fields: undefined, firstRow: seq, since: now }
+        this.series.set(id, own)
+      }
+      const count = own.time.push(time[i])
+      own.value.push(value[i])
+      if (fields[i] !== undefined) {
+        own.fields ??= []
+        own.fields[count - 1] = fields[i]
+      }
+      if (count === this.chunkPoints) this.full.push(id)
+    }
+  }
+
+  /**
+   * At most `most` series that should become chunks: the full ones, else those
+   * that wait since `since` or longer, else the oldest while the log holds more
+   * than `logCap` bytes.
+   */
+  due(most: number, since: number, logCap: number): ReadonlyArray<HeadSeries> {
+    const due: Array<HeadSeries> = []
+    for (let i = 0; i < this.full.length && due.length < most; i++) {
+      const own = this.series.get(this.full[i])
+      // One that was flushed for another reason meanwhile may be growing again.
+      if (own !== undefined && own.time.length >= this.chunkPoints) due.push(own)
+    }
+    if (due.length === 0) {
+      this.full = []
+      for (const own of this.series.values()) {
+        if (due.length >= most || (own.since > since && this.bytesOfRows <= logCap)) break
+        due.push(own)
+      }
+    }
+    return due
+  }
+
+  /** Whether {@link due} has something to give because of size. */
+  isFull(logCap: number): boolean {
+    return this.full.length > 0 || this.bytesOfRows > logCap
+  }
+
+  /** Forgets series that stand in chunks now. */
+  drop(ids: ReadonlyArray<number>): void {
+    const dropped = new Set(ids)
+    for (const id of ids) this.series.delete(id)
+    this.full = this.full.filter((id) => !dropped.has(id))
+  }
+
+  /** Forgets the rows of the log below `seq`, which were deleted. */
+  trim(seq: number): void {
+    let gone = 0
+    while (gone < this.rows.length && this.rows[gone].seq < seq) this.bytesOfRows -= this.rows[gone++].bytes
+    if (gone > 0) this.rows = this.rows.slice(gone)
+  }
+}

@@ -1,0 +1,155 @@
+import Sqlite from "better-sqlite3"
+import { Effect, Either, type Scope } from "effect"
+import { PointBuffer } from "./chunk/Chunk.js"
+import type { DamagedBlob } from "./chunk/DamagedBlob.js"
+import { type ChunkPlace, ChunkReader } from "./ChunkTable.js"
+import { storeClosed, storeError } from "./GroupCommit.js"
+import type { Head, HeadSeries } from "./Head.js"
+import type { QueryAnswer, SeriesFilter, StoreError } from "./MetricStore.js"
+import { nextTurn } from "./nextTurn.js"
+import type { QueryRun } from "./QueryRun.js"
+import type { SeriesEntry, SeriesIndex } from "./SeriesIndex.js"
+
+/** Most queries that read at the same time; others wait. */
+const connections = 4
+
+// Points read in one turn of the event loop: about 5 ms.
+const slice = 50_000
+// What finding a series costs, in points.
+const seriesCost = 200
+
+interface Selected {
+  readonly entry: SeriesEntry
+  readonly head: HeadSeries | undefined
+  /** Points of the head at the time of the snapshot. */
+  readonly waiting: number
+}
+
+/**
+ * One query over one state of the store: chunks as a read transaction sees
+ * them, and the head as it was when that began.
+ */
+class Snapshot {
+  private series = 0
+  private places: ReadonlyArray<ChunkPlace> | undefined
+  private place = 0
+
+  constructor(
+    private readonly chunks: ChunkReader,
+    private readonly buffer: PointBuffer,
+    private readonly selected: ReadonlyArray<Selected>,
+    private readonly run: QueryRun,
+    private readonly damaged: (chunk: number, problem: DamagedBlob) => void
+  ) {}
+
+  private readChunk(id: number, place: ChunkPlace): void {
+    const read = this.chunks.readInto(place.id, this.buffer)
+    if (Either.isLeft(read)) return this.damaged(place.id, read.left)
+    const fields = this.run.fields ? this.chunks.readFields(place.id) : Either.right(undefined)
+    if (Either.isLeft(fields)) this.damaged(place.id, fields.left)
+    this.run.addSeries(id, this.buffer.time, this.buffer.value, Either.getOrUndefined(fields), this.buffer.count)
+  }
+
+  /** Reads one slice; answers whether that was all. */
+  step(): boolean {
+    let budget = slice
+    for (; this.series < this.selected.length; this.series++) {
+      const { entry, head, waiting } = this.selected[this.series]
+      if (this.places === undefined) {
+        if (entry.last < this.run.from || entry.first >= this.run.to()) continue
+        this.places = this.chunks.find(entry.id, this.run.from, this.run.to())
+        this.place = 0
+        budget -= seriesCost
+      }
+      while (this.place < this.places.length) {
+        if (budget <= 0) return false
+        const place = this.places[this.place++]
+        if (place.first >= this.run.to()) continue
+        this.readChunk(entry.id, place)
+        budget -= place.count
+      }
+      this.places = undefined
+      if (head !== undefined) {
+        this.run.addSeries(entry.id, head.time, head.value, head.fields, waiting)
+        budget -= waiting
+      }
+    }
+    return true
+  }
+}
+
+interface Connection {
+  readonly db: Sqlite.Database
+  readonly chunks: ChunkReader
+  readonly buffer: PointBuffer
+}
+
+/** Answers queries from snapshots of a store, beside whoever writes. */
+export interface SnapshotReader {
+  readonly ask: (filter: SeriesFilter, run: QueryRun) => Effect.Effect<QueryAnswer, StoreError>
+}
+
+/** Makes the {@link SnapshotReader} of a store's file; its connections are closed with the scope. */
+export const makeSnapshotReader = (
+  path: string,
+  index: SeriesIndex,
+  head: Head
+): Effect.Effect<SnapshotReader, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const free: Array<Connection> = []
+    const open = new Set<Connection>()
+    const permits = yield* Effect.makeSemaphore(connections)
+    const reported = new Set<number>()
+    let closed = false
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        closed = true
+        for (const { db } of open) db.close()
+      })
+    )
+
+    const attempt = <A>(run: () => A): Effect.Effect<A, StoreError> =>
+      Effect.suspend(() => closed ? storeClosed() : Effect.try({ try: run, catch: storeError }))
+
+    const connect = (): Connection => {
+      const db = new Sqlite(path, { readonly: true })
+      const connection = { db, chunks: new ChunkReader(db), buffer: new PointBuffer() }
+      open.add(connection)
+      return connection
+    }
+
+    const ask = (connection: Connection, filter: SeriesFilter, run: QueryRun): Effect.Effect<QueryAnswer, StoreError> =>
+      Effect.gen(function*() {
+        const problems: Array<string> = []
+        const snapshot = yield* attempt(() => {
+          // Both in one turn: no flush can move points from the head to chunks in between.
+          connection.db.exec("BEGIN; SELECT 1 FROM store")
+          const selected = index.select(filter).map((entry): Selected => {
+            const own = head.get(entry.id)
+            return { entry, head: own, waiting: own?.time.length ?? 0 }
+          })
+          return new Snapshot(connection.chunks, connection.buffer, selected, run, (chunk, { message }) => {
+            if (reported.has(chunk)) return
+            reported.add(chunk)
+            problems.push(`${path}: chunk ${chunk} cannot be read and is left out: ${message}`)
+          })
+        })
+        while (!(yield* attempt(() => snapshot.step()))) yield* nextTurn
+        for (const problem of problems) yield* Effect.logError(problem)
+        return run.answer()
+      })
+
+    return {
+      ask: (filter, run) =>
+        permits.withPermits(1)(Effect.acquireUseRelease(
+          attempt(() => free.pop() ?? connect()),
+          (connection) => ask(connection, filter, run),
+          (connection) =>
+            Effect.sync(() => {
+              if (closed) return
+              if (connection.db.inTransaction) connection.db.exec("COMMIT")
+              free.push(connection)
+            })
+        ))
+    }
+  })

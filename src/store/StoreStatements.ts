@@ -1,0 +1,70 @@
+import type Sqlite from "better-sqlite3"
+import type { StoredLoss } from "./MetricStore.js"
+import type { StreamState } from "./StreamRules.js"
+
+/** A row of the table `series`. */
+export interface SeriesRow {
+  readonly id: number
+  readonly key: string
+  readonly kind: string | null
+  readonly unit: string | null
+  readonly flushed: number
+  readonly points: number
+  readonly first: number | null
+  readonly last: number | null
+  readonly newest_time: number | null
+  readonly newest_value: number | null
+  readonly newest_fields: string | null
+}
+
+/** A row of the table `log`. */
+export interface LogRow {
+  readonly seq: number
+  readonly crc: number
+  readonly data: Buffer
+}
+
+/** The statements of a store's file beside those of its chunks. */
+export const prepareStatements = (db: Sqlite.Database) => ({
+  seriesId: db.prepare<[string], { readonly id: number }>("SELECT id FROM series WHERE key = ?"),
+  addSeries: db.prepare<[string, string | null, string | null], { readonly id: number }>(
+    "INSERT INTO series (key, kind, unit) VALUES (?, ?, ?) RETURNING id"
+  ),
+  allSeries: db.prepare<[number, number], SeriesRow>("SELECT * FROM series WHERE id > ? ORDER BY id LIMIT ?"),
+  setSeries: db.prepare<
+    [number, number, number, number, number | null, number | null, string | null, number]
+  >(
+    "UPDATE series SET flushed = ?, points = ?, first = ?, last = ?, newest_time = ?, newest_value = ?, " +
+      "newest_fields = ? WHERE id = ?"
+  ),
+  changeSeries: db.prepare<[number, number, number, number | null, number | null, string | null, number]>(
+    "UPDATE series SET points = ?, first = ?, last = ?, newest_time = ?, newest_value = ?, newest_fields = ? WHERE id = ?"
+  ),
+  removeSeries: db.prepare<[number]>("DELETE FROM series WHERE id = ?"),
+  addRow: db.prepare<[number, Buffer]>("INSERT INTO log (crc, data) VALUES (?, ?)"),
+  trimRows: db.prepare<[number]>("DELETE FROM log WHERE seq < ?"),
+  rows: db.prepare<[number, number], LogRow>("SELECT seq, crc, data FROM log WHERE seq > ? ORDER BY seq LIMIT ?"),
+  stream: db.prepare<[string], StreamState>(
+    "SELECT stream, sender, owner, next, rejected, first_seen AS firstSeen, last_seen AS lastSeen FROM streams WHERE stream = ?"
+  ),
+  streams: db.prepare<[], StreamState>(
+    "SELECT stream, sender, owner, next, rejected, first_seen AS firstSeen, last_seen AS lastSeen FROM streams ORDER BY first_seen, stream"
+  ),
+  setStream: db.prepare<StreamState>(
+    "INSERT OR REPLACE INTO streams VALUES (@stream, @sender, @owner, @next, @rejected, @firstSeen, @lastSeen)"
+  ),
+  addRejection: db.prepare<[string, number, string]>("INSERT OR REPLACE INTO rejections VALUES (?, ?, ?)"),
+  forgetRejections: db.prepare<[string, number]>("DELETE FROM rejections WHERE stream = ? AND at < ?"),
+  rejections: db.prepare<[string], { readonly at: number; readonly reason: string }>(
+    "SELECT at, reason FROM rejections WHERE stream = ? ORDER BY at"
+  ),
+  addLoss: db.prepare<StoredLoss>(
+    "INSERT INTO losses (stream, sender, from_offset, to_offset, count, reason, at) VALUES (@stream, @sender, @fromOffset, @toOffset, @count, @reason, @at)"
+  ),
+  losses: db.prepare<[number], StoredLoss>(
+    "SELECT stream, sender, from_offset AS fromOffset, to_offset AS toOffset, count, reason, at FROM losses ORDER BY id DESC LIMIT ?"
+  )
+})
+
+/** What {@link prepareStatements} makes. */
+export type StoreStatements = ReturnType<typeof prepareStatements>
