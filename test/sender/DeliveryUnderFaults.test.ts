@@ -170,6 +170,7 @@ const check = ({ accepted, firstValue, losses, server }: Run, exact: boolean): v
     assert.isDefined(base, `nobody opened the stream ${stream}`)
     const own = server.points.filter((point) => point.stream === stream)
     for (let i = 1; i < own.length; i++) assert.isAbove(own[i].offset, own[i - 1].offset, "in order")
+    for (const { tags, value } of own) assert.deepStrictEqual(tags, { host: `web-${value % 3}` }, "of its own series")
     const stored = new Map(own.map(({ offset, value }) => [offset, value]))
     const skips = server.skips.filter((skip) => skip.stream === stream)
     for (let offset = 0; offset < next; offset++) {
