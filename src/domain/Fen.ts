@@ -103,7 +103,9 @@ const parseSquares = (ranks: ReadonlyArray<string>): Either.Either<Fen["squares"
         previous = undefined
       } else {
         previous = pieceOf(letter)
-        if (previous === undefined) return Either.left(`${name}: "${letter}" is neither a piece nor a number of squares`)
+        if (previous === undefined) {
+          return Either.left(`${name}: "${letter}" is neither a piece nor a number of squares`)
+        }
         squares.push(previous)
       }
     }
@@ -118,7 +120,9 @@ const parsePockets = (text: string): Either.Either<Sides<Army>, string> => {
   // Some programs write an empty pocket as "-".
   for (const letter of text === "-" ? "" : text) {
     const piece = pieceOf(letter)
-    if (piece === undefined || piece.role === "king") return Either.left(`pockets: "${letter}" is no piece to hold in hand`)
+    if (piece === undefined || piece.role === "king") {
+      return Either.left(`pockets: "${letter}" is no piece to hold in hand`)
+    }
     pockets[piece.color].add(piece.role)
   }
   return Either.right(pockets)
@@ -202,7 +206,9 @@ const parseFields = (fields: ReadonlyArray<string>): Either.Either<Fen, string> 
       turn,
       halfmoves,
       // Some programs number the first move 0.
-      ply: move === undefined || turn === undefined ? undefined : 2 * (Math.max(move, 1) - 1) + (turn === "black" ? 1 : 0),
+      ply: move === undefined || turn === undefined
+        ? undefined
+        : 2 * (Math.max(move, 1) - 1) + (turn === "black" ? 1 : 0),
       checks: parseChecks(seventh, needed)
     }
   })
