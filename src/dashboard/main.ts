@@ -97,7 +97,8 @@ window.addEventListener("popstate", () => {
 
 feed.listen({
   arrived: (points) => shown?.view.arrived?.(points),
-  opened: () => shown?.view.opened?.()
+  opened: () => shown?.view.opened?.(),
+  filled: () => shown?.view.tick(feed.now())
 })
 
 let counted = 0
