@@ -70,17 +70,8 @@ export class Feed {
   }
 
   /** Connects, now or after a token was given. */
-  async start(): Promise<void> {
+  start(): void {
     this.source?.close()
-    try {
-      const points = await latest()
-      const wasEmpty = this.newest.size === 0
-      for (const point of points) this.note(point)
-      if (wasEmpty) { for (const { filled } of this.listeners) filled?.() }
-    } catch (error) {
-      if (error instanceof Unauthorized) return this.become("unauthorized")
-      return this.lose()
-    }
     const source = new EventSource("api/live")
     this.source = source
     const heard = () => {
@@ -88,9 +79,8 @@ export class Feed {
     }
     source.addEventListener("open", () => {
       heard()
-      this.liveAt = Date.now()
-      this.become("live")
-      for (const { opened } of this.listeners) opened?.()
+      // Asked for only now, so that nothing is missed between this and what is live.
+      void this.catchUp(source)
     })
     source.addEventListener("metrics", (event: MessageEvent<string>) => {
       heard()
@@ -106,8 +96,28 @@ export class Feed {
     })
     // The browser's own reconnection would keep the points that were missed a secret.
     source.addEventListener("error", () => {
-      if (this.source === source) this.lose()
+      // It does not tell why; a question does.
+      source.close()
+      void this.catchUp(source)
     })
+  }
+
+  private async catchUp(source: EventSource): Promise<void> {
+    try {
+      const points = await latest()
+      if (this.source !== source) return
+      if (source.readyState !== EventSource.OPEN) return this.lose()
+      const wasEmpty = this.newest.size === 0
+      for (const point of points) this.note(point)
+      if (wasEmpty) { for (const { filled } of this.listeners) filled?.() }
+      this.liveAt = Date.now()
+      this.become("live")
+      for (const { opened } of this.listeners) opened?.()
+    } catch (error) {
+      if (this.source !== source) return
+      if (error instanceof Unauthorized) this.become("unauthorized")
+      else this.lose()
+    }
   }
 
   private take(points: ReadonlyArray<Point>): void {
@@ -132,7 +142,7 @@ export class Feed {
     this.source = undefined
     this.become("lost")
     window.setTimeout(() => {
-      if (this.state === "lost") void this.start()
+      if (this.state === "lost") this.start()
     }, retry)
   }
 
