@@ -309,20 +309,22 @@ describe("delivery under random faults", () => {
         }).pipe(
           Layer.provide(server.layer),
           Layer.provide(MemoryOutbox.layer({ overflow: "drop-oldest", maxBytes: 15_000 })),
-          Layer.provide(Layer.merge(PipelineStatus.Default, LossLedger.Default))
+          Layer.provideMerge(Layer.merge(PipelineStatus.Default, LossLedger.Default))
         )
         yield* Effect.provide(
           Effect.gen(function*() {
             const { sendMetrics } = yield* GenericMetricsSender
-            yield* sendMetrics(Array.from({ length: 250 }, (_, i) => metric(i)))
+            const { sender: status } = yield* PipelineStatus
+            for (let n = 0; n < 2; n++) yield* sendMetrics(Array.from({ length: 250 }, (_, i) => metric(i)))
             yield* Effect.sleep("5 seconds")
+            assert.strictEqual(status.batchesSent, 2)
             server.refuseSocket = 503
             server.refuseHttp = { status: 503, body: "" }
             server.cut()
             for (let n = 0; n < 20; n++) yield* sendMetrics(Array.from({ length: 250 }, (_, i) => metric(i)))
           }),
           layer
-        ).pipe(Effect.timeout("10 seconds"))
+        ).pipe(Effect.timeout("5400 millis"))
       })
     ))
 })
