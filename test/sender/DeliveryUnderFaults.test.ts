@@ -218,7 +218,7 @@ describe("delivery under random faults", () => {
   it.scopedLive(
     "from memory: everything once, and it ends when the faults end",
     () =>
-      Effect.forEach(seeds(40), (seed) =>
+      Effect.forEach(seeds(25), (seed) =>
         quietly(
           seed,
           Effect.gen(function*() {
@@ -233,7 +233,7 @@ describe("delivery under random faults", () => {
   it.scopedLive(
     "from a full outbox that drops: what is gone is declared",
     () =>
-      Effect.forEach(seeds(40), (seed) =>
+      Effect.forEach(seeds(25), (seed) =>
         quietly(
           seed,
           Effect.gen(function*() {
@@ -246,7 +246,7 @@ describe("delivery under random faults", () => {
   )
 
   it.scopedLive("from disk, through several lives of the sender", () =>
-    Effect.forEach(seeds(20), (seed) =>
+    Effect.forEach(seeds(12), (seed) =>
       quietly(
         seed,
         Effect.gen(function*() {
@@ -259,7 +259,7 @@ describe("delivery under random faults", () => {
   it.scopedLive(
     "to a server that is restored from old backups: what both lost is declared",
     () =>
-      Effect.forEach(seeds(40), (seed) =>
+      Effect.forEach(seeds(25), (seed) =>
         quietly(
           seed,
           Effect.gen(function*() {
@@ -274,7 +274,7 @@ describe("delivery under random faults", () => {
   it.scopedLive(
     "from an outbox that was restored from a copy, made while its original was in use",
     () =>
-      Effect.forEach(seeds(20), (seed) =>
+      Effect.forEach(seeds(12), (seed) =>
         quietly(
           seed,
           Effect.gen(function*() {
