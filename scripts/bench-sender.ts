@@ -88,15 +88,15 @@ const server = makeFakeServer()
 server.refuseSocket = 503
 server.refuseHttp = { status: 503, body: "" }
 
+const layer = GenericMetricsSender.layerWithOutbox({ endpointUrl: "ws://away.test", durable: true, shutdownGrace: 0 })
+  .pipe(
+    Layer.provide(SqliteOutbox.layer({ dataDir })),
+    Layer.provide(server.layer),
+    Layer.provide(Layer.merge(PipelineStatus.Default, LossLedger.Default))
+  )
+
 await program.pipe(
-  Effect.provide(
-    GenericMetricsSender.layerWithOutbox({ endpointUrl: "ws://away.test", durable: true, shutdownGrace: 0 }).pipe(
-      Layer.provide(SqliteOutbox.layer({ dataDir })),
-      Layer.provide(server.layer),
-      Layer.provide(Layer.merge(PipelineStatus.Default, LossLedger.Default))
-    )
-  ),
-  Effect.provide(Logger.remove(Logger.defaultLogger)),
+  Effect.provide(Layer.merge(layer, Logger.remove(Logger.defaultLogger))),
   Effect.ensuring(Effect.sync(() => fs.rmSync(dataDir, { recursive: true, force: true }))),
   Effect.runPromise
 )

@@ -8,7 +8,7 @@
 // Metrics
 export { ChessGameMetrics } from "./domain/ChessGameMetrics.js"
 export { decodeMetric } from "./domain/decodeMetric.js"
-export { GenericMetric, type WireMetric, toWire } from "./domain/GenericMetric.js"
+export { GenericMetric, toWire, type WireMetric } from "./domain/GenericMetric.js"
 export { type Identity, identity, metadataOf, type Tags } from "./domain/Identity.js"
 export { type Json, type JsonObject, MetadataLimits } from "./domain/Json.js"
 export { type Points, type Series, type SeriesHints } from "./domain/Series.js"
@@ -83,4 +83,9 @@ export { SqliteMetricStore } from "./store/SqliteMetricStore.js"
 // Client and command
 export * as Cli from "./Cli.js"
 export type { ClientError } from "./client/ClientError.js"
-export { type LiveEvent, MetricsClient, type MetricsClientOptions, type PointsQuestion } from "./client/MetricsClient.js"
+export {
+  type LiveEvent,
+  MetricsClient,
+  type MetricsClientOptions,
+  type PointsQuestion
+} from "./client/MetricsClient.js"

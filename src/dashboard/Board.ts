@@ -1,4 +1,3 @@
-import { Either } from "effect"
 import { type Color, type Fen, parseFen, type Piece, type Role } from "../domain/Fen.js"
 import { svgElement } from "./element.js"
 
@@ -65,9 +64,10 @@ export class Board {
 
   /** Draws a position, given as FEN; answers it read, or `undefined` when it is none. */
   draw(fen: string, lastMove: string | undefined, orientation: Color): Fen | undefined {
-    const read = Either.getOrUndefined(parseFen(fen))
+    const read = parseFen(fen)
+    if (typeof read === "string") return undefined
     const state = `${fen} ${lastMove ?? ""} ${orientation}`
-    if (state === this.shown || read === undefined) return read
+    if (state === this.shown) return read
     this.shown = state
     const marked = new Set(squaresOf(lastMove))
     const turned = orientation === "black"

@@ -153,7 +153,10 @@ class ChannelPanel {
   }
 
   draw({ clocks, end, game, material }: ChannelState, now: number): void {
-    for (const card of this.cards) card.tick(now, chartWindow)
+    for (const card of this.cards) {
+      card.draw(now, chartWindow)
+      card.tell()
+    }
     const about = fieldsIn(game?.fields, "game")
     const position = fieldsIn(game?.fields, "position")
     const players = fieldsIn(about, "players")

@@ -10,6 +10,8 @@ export interface FeedListener {
   readonly arrived?: (points: ReadonlyArray<Point>) => void
   /** The connection stands, for the first time or again: what was stored meanwhile is only in the history. */
   readonly opened?: () => void
+  /** The newest points are known, where none were before. */
+  readonly filled?: () => void
 }
 
 // The server says something every 5 s. Twice as long in silence, and what the
@@ -17,6 +19,9 @@ export interface FeedListener {
 const silence = 12_000
 
 const retry = 2_000
+
+// A server that was just started with a collector beside it has stored nothing yet.
+const settling = 1_500
 
 // A page that knows more series than this is of no use to anybody.
 const maxNewest = 20_000
@@ -40,6 +45,7 @@ export class Feed {
   private readonly listeners = new Set<FeedListener>()
   private source: EventSource | undefined
   private heardAt = 0
+  private liveAt = 0
   private clockOffset = 0
 
   constructor(private readonly changed: (state: FeedState) => void) {
@@ -53,20 +59,19 @@ export class Feed {
     return Date.now() + this.clockOffset
   }
 
+  /** Whether the connection has stood for a moment, and nothing is stored. */
+  get isEmpty(): boolean {
+    return this.newest.size === 0 && this.state === "live" && Date.now() - this.liveAt > settling
+  }
+
   listen(listener: FeedListener): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
   }
 
   /** Connects, now or after a token was given. */
-  async start(): Promise<void> {
+  start(): void {
     this.source?.close()
-    try {
-      for (const point of await latest()) this.note(point)
-    } catch (error) {
-      if (error instanceof Unauthorized) return this.become("unauthorized")
-      return this.lose()
-    }
     const source = new EventSource("api/live")
     this.source = source
     const heard = () => {
@@ -74,8 +79,8 @@ export class Feed {
     }
     source.addEventListener("open", () => {
       heard()
-      this.become("live")
-      for (const { opened } of this.listeners) opened?.()
+      // Asked for only now, so that nothing is missed between this and what is live.
+      void this.catchUp(source)
     })
     source.addEventListener("metrics", (event: MessageEvent<string>) => {
       heard()
@@ -91,14 +96,38 @@ export class Feed {
     })
     // The browser's own reconnection would keep the points that were missed a secret.
     source.addEventListener("error", () => {
-      if (this.source === source) this.lose()
+      // It does not tell why; a question does.
+      source.close()
+      void this.catchUp(source)
     })
+  }
+
+  private async catchUp(source: EventSource): Promise<void> {
+    try {
+      const points = await latest()
+      if (this.source !== source) return
+      if (source.readyState !== EventSource.OPEN) return this.lose()
+      const wasEmpty = this.newest.size === 0
+      for (const point of points) this.note(point)
+      if (wasEmpty) { for (const { filled } of this.listeners) filled?.() }
+      this.liveAt = Date.now()
+      this.become("live")
+      for (const { opened } of this.listeners) opened?.()
+    } catch (error) {
+      if (this.source !== source) return
+      if (error instanceof Unauthorized) this.become("unauthorized")
+      else this.lose()
+    }
   }
 
   private take(points: ReadonlyArray<Point>): void {
     this.arrived += points.length
+    const wasEmpty = this.newest.size === 0
     for (const point of points) this.note(point)
-    for (const { arrived } of this.listeners) arrived?.(points)
+    for (const { arrived, filled } of this.listeners) {
+      arrived?.(points)
+      if (wasEmpty) filled?.()
+    }
   }
 
   private note(point: Point): void {
@@ -113,7 +142,7 @@ export class Feed {
     this.source = undefined
     this.become("lost")
     window.setTimeout(() => {
-      if (this.state === "lost") void this.start()
+      if (this.state === "lost") this.start()
     }, retry)
   }
 

@@ -96,13 +96,22 @@ export class LiveCard {
     }
   }
 
+  /** Whether its chart is on the screen. */
+  get isVisible(): boolean {
+    return this.chart.isVisible
+  }
+
   /** Draws the last `window` ms. */
-  tick(now: number, window: number): void {
-    this.root.hidden = this.newest.size === 0
-    if (this.root.hidden) return
+  draw(now: number, window: number): void {
     this.chart.forget(now - window - 60_000)
     const first = this.chart.first ?? now
     this.chart.draw(Math.max(now - window, Math.min(first, now - 60_000)), now)
+  }
+
+  /** Writes what is newest. */
+  tell(): void {
+    this.root.hidden = this.newest.size === 0
+    if (this.root.hidden) return
     const { alarm, headline } = this.options
     const single = this.newest.size === 1 ? [...this.newest.values()][0] : undefined
     setText(

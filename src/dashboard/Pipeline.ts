@@ -305,7 +305,11 @@ class Pipeline implements ShownPage {
       `${bytes === undefined ? "–" : formatUnit("bytes per second", bytes)} received`
     )
     tell(figures.commit, millis(commits.p50Millis), `99 % within ${millis(commits.p99Millis)}`)
-    tell(figures.series, formatCount(store.series), `${formatCount(streamCount)} streams`)
+    tell(
+      figures.series,
+      formatCount(store.series),
+      `${formatCount(streamCount)} ${streamCount === 1 ? "stream" : "streams"}`
+    )
     tell(figures.points, formatCount(store.points), `${formatCount(received.rejected)} rejected`)
     tell(
       figures.disk,

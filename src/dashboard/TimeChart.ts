@@ -136,6 +136,11 @@ export class TimeChart {
     return [...this.lines.values()].filter(({ hidden }) => !hidden)
   }
 
+  /** Whether it is on the screen. */
+  get isVisible(): boolean {
+    return this.visible
+  }
+
   /** The first instant of any line, ms since the epoch. */
   get first(): number | undefined {
     let first: number | undefined

@@ -52,7 +52,7 @@ const tellLoss = (): void => {
 }
 
 const failed = (error: unknown): void => {
-  if (error instanceof Unauthorized) void feed.start()
+  if (error instanceof Unauthorized) feed.start()
   else if (error instanceof Refused) setText(find("problem", HTMLParagraphElement), error.message)
 }
 
@@ -97,7 +97,8 @@ window.addEventListener("popstate", () => {
 
 feed.listen({
   arrived: (points) => shown?.view.arrived?.(points),
-  opened: () => shown?.view.opened?.()
+  opened: () => shown?.view.opened?.(),
+  filled: () => shown?.view.tick(feed.now())
 })
 
 let counted = 0
@@ -120,11 +121,11 @@ login.querySelector("form")?.addEventListener("submit", (event) => {
       setText(problem, accepted ? "" : "That is not the token of this server.")
       if (!accepted) return
       login.close()
-      void feed.start()
+      feed.start()
     },
     () => setText(problem, "The server does not answer.")
   )
 })
 
 show()
-void feed.start()
+feed.start()

@@ -1,5 +1,3 @@
-import { Either } from "effect"
-
 /** A side of the board. */
 export type Color = "white" | "black"
 
@@ -86,8 +84,11 @@ class ArmyCount {
 
 const armies = (): Sides<ArmyCount> => ({ white: new ArmyCount(), black: new ArmyCount() })
 
-const parseSquares = (ranks: ReadonlyArray<string>): Either.Either<Fen["squares"], string> => {
-  if (ranks.length !== 8) return Either.left(`expected 8 ranks, got ${ranks.length}`)
+// This file is read by the dashboard too, which has no Effect: a function that
+// reads answers what it read, or a text that says what is wrong.
+
+const parseSquares = (ranks: ReadonlyArray<string>): Fen["squares"] | string => {
+  if (ranks.length !== 8) return `expected 8 ranks, got ${ranks.length}`
   const squares: Array<Piece | undefined> = []
   for (const [index, rank] of ranks.entries()) {
     const name = `rank ${8 - index}`
@@ -98,30 +99,34 @@ const parseSquares = (ranks: ReadonlyArray<string>): Either.Either<Fen["squares"
         for (let i = 0; i < Number(letter); i++) squares.push(undefined)
         previous = undefined
       } else if (letter === "~") {
-        if (previous === undefined) return Either.left(`${name}: "~" must follow a piece`)
+        if (previous === undefined) return `${name}: "~" must follow a piece`
         squares[squares.length - 1] = { ...previous, promoted: true }
         previous = undefined
       } else {
         previous = pieceOf(letter)
-        if (previous === undefined) return Either.left(`${name}: "${letter}" is neither a piece nor a number of squares`)
+        if (previous === undefined) {
+          return `${name}: "${letter}" is neither a piece nor a number of squares`
+        }
         squares.push(previous)
       }
     }
     const files = squares.length - first
-    if (files !== 8) return Either.left(`${name}: expected 8 files, got ${files}`)
+    if (files !== 8) return `${name}: expected 8 files, got ${files}`
   }
-  return Either.right(squares)
+  return squares
 }
 
-const parsePockets = (text: string): Either.Either<Sides<Army>, string> => {
+const parsePockets = (text: string): Sides<Army> | string => {
   const pockets = armies()
   // Some programs write an empty pocket as "-".
   for (const letter of text === "-" ? "" : text) {
     const piece = pieceOf(letter)
-    if (piece === undefined || piece.role === "king") return Either.left(`pockets: "${letter}" is no piece to hold in hand`)
+    if (piece === undefined || piece.role === "king") {
+      return `pockets: "${letter}" is no piece to hold in hand`
+    }
     pockets[piece.color].add(piece.role)
   }
-  return Either.right(pockets)
+  return pockets
 }
 
 /** Splits the pockets off: a ninth rank as Lichess writes them, or `[…]` as others do. */
@@ -134,11 +139,9 @@ const splitPockets = (placement: string): { readonly ranks: ReadonlyArray<string
   return ranks.length === 9 ? { ranks: ranks.slice(0, 8), pockets: ranks[8] } : { ranks }
 }
 
-const parseCount = (name: string, text: string | undefined): Either.Either<number | undefined, string> => {
-  if (text === undefined || text === "-") return Either.right(undefined)
-  return /^\d{1,5}$/.test(text)
-    ? Either.right(Number(text))
-    : Either.left(`${name}: expected a whole number, got "${text}"`)
+const parseCount = (name: string, text: string | undefined): number | undefined | string => {
+  if (text === undefined || text === "-") return undefined
+  return /^\d{1,5}$/.test(text) ? Number(text) : `${name}: expected a whole number, got "${text}"`
 }
 
 // Lichess appends the checks given, as in "+0+2". Winboard puts the checks
@@ -154,7 +157,7 @@ const parseChecks = (given: string | undefined, needed: string | undefined): Sid
 }
 
 /**
- * Reads a FEN, or says why it is none.
+ * Reads a FEN, or says in a text why it is none.
  *
  * Takes what Lichess and its neighbours write for every variant: 1, 2, 4, 6 or
  * 7 fields; pockets as a ninth rank (empty or not) or in brackets; `~` behind
@@ -166,43 +169,47 @@ const parseChecks = (given: string | undefined, needed: string | undefined): Sid
  * An empty board is read as such: Lichess masks the positions of players who
  * play blindfold as one, so that it means "unknown".
  */
-export const parseFen = (text: string): Either.Either<Fen, string> => {
-  if (text.length > maxLength) return Either.left(`FEN: ${text.length} characters, at most ${maxLength} are allowed`)
+export const parseFen = (text: string): Fen | string => {
+  if (text.length > maxLength) return `FEN: ${text.length} characters, at most ${maxLength} are allowed`
   const fields = text.trim().split(/\s+/)
   if (![1, 2, 4, 6, 7].includes(fields.length)) {
-    return Either.left(`FEN: expected 1, 2, 4, 6 or 7 fields, got ${fields.length}`)
+    return `FEN: expected 1, 2, 4, 6 or 7 fields, got ${fields.length}`
   }
-  return Either.mapLeft(parseFields(fields), (problem) => `FEN: ${problem}`)
+  const fen = parseFields(fields)
+  return typeof fen === "string" ? `FEN: ${fen}` : fen
 }
 
-const parseFields = (fields: ReadonlyArray<string>): Either.Either<Fen, string> =>
-  Either.gen(function*() {
-    const [placement = "", side, , , ...tail] = fields
-    const split = splitPockets(placement)
-    const squares = yield* parseSquares(split.ranks)
-    const pockets = split.pockets === undefined ? undefined : yield* parsePockets(split.pockets)
+const parseFields = (fields: ReadonlyArray<string>): Fen | string => {
+  const [placement = "", side, , , ...tail] = fields
+  const split = splitPockets(placement)
+  const squares = parseSquares(split.ranks)
+  if (typeof squares === "string") return squares
+  const pockets = split.pockets === undefined ? undefined : parsePockets(split.pockets)
+  if (typeof pockets === "string") return pockets
 
-    if (side !== undefined && side !== "w" && side !== "b") {
-      return yield* Either.left(`side to move: expected "w" or "b", got "${side}"`)
-    }
-    const turn = side === undefined ? undefined : side === "w" ? "white" : "black"
+  if (side !== undefined && side !== "w" && side !== "b") return `side to move: expected "w" or "b", got "${side}"`
+  const turn = side === undefined ? undefined : side === "w" ? "white" : "black"
 
-    const needed = tail.length === 3 && checksNeeded.test(tail[0] ?? "") ? tail[0] : undefined
-    const [halfmove, fullmove, seventh] = needed === undefined ? tail : tail.slice(1)
-    const halfmoves = yield* parseCount("halfmove clock", halfmove)
-    const move = yield* parseCount("fullmove number", fullmove)
+  const needed = tail.length === 3 && checksNeeded.test(tail[0] ?? "") ? tail[0] : undefined
+  const [halfmove, fullmove, seventh] = needed === undefined ? tail : tail.slice(1)
+  const halfmoves = parseCount("halfmove clock", halfmove)
+  if (typeof halfmoves === "string") return halfmoves
+  const move = parseCount("fullmove number", fullmove)
+  if (typeof move === "string") return move
 
-    const board = armies()
-    for (const piece of squares) if (piece !== undefined) board[piece.color].add(piece.role)
+  const board = armies()
+  for (const piece of squares) if (piece !== undefined) board[piece.color].add(piece.role)
 
-    return {
-      squares,
-      board,
-      pockets,
-      turn,
-      halfmoves,
-      // Some programs number the first move 0.
-      ply: move === undefined || turn === undefined ? undefined : 2 * (Math.max(move, 1) - 1) + (turn === "black" ? 1 : 0),
-      checks: parseChecks(seventh, needed)
-    }
-  })
+  return {
+    squares,
+    board,
+    pockets,
+    turn,
+    halfmoves,
+    // Some programs number the first move 0.
+    ply: move === undefined || turn === undefined
+      ? undefined
+      : 2 * (Math.max(move, 1) - 1) + (turn === "black" ? 1 : 0),
+    checks: parseChecks(seventh, needed)
+  }
+}

@@ -150,14 +150,17 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
         Effect.catchAllCause((cause) => failed("HttpFailed", cause))
       )
 
-    /** HTTP delivers while a probe tries the socket; ends when the socket was open and is lost, or all is stopped. */
+    /**
+     * HTTP delivers while a probe tries the socket; ends when the socket was
+     * open and is lost, or all is stopped. Gives how long the server asks to wait.
+     */
     const fallBack = Effect.scoped(Effect.gen(function*() {
-      const over = yield* Deferred.make<void>()
+      const over = yield* Deferred.make<number>()
       let opened = false
       const http = yield* Effect.forkScoped(Effect.gen(function*() {
         while (true) {
           const asked = yield* httpLife(httpDelays.reset)
-          if (state._tag === "Stopped") return yield* Deferred.succeed(over, undefined)
+          if (state._tag === "Stopped") return yield* Deferred.succeed(over, 0)
           yield* pause(httpDelays, asked)
         }
       }))
@@ -173,8 +176,9 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
           yield* pause(socketDelays, asked)
           asked = yield* socketLife(takeBack)
         }
+        return asked
       })
-      yield* Effect.raceFirst(probe, Deferred.await(over))
+      return yield* Effect.raceFirst(probe, Deferred.await(over))
     }))
 
     /** Stopped: tries both ways once. */
@@ -191,18 +195,19 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
     })
 
     let asked = 0
+    const noteAsked = (millis: number): void => {
+      asked = millis
+    }
     const step = Effect.suspend((): Effect.Effect<void> => {
       switch (state._tag) {
         case "Connecting":
         case "Socket":
-          return Effect.map(socketLife(Effect.void), (millis) => {
-            asked = millis
-          })
+          return Effect.map(socketLife(Effect.void), noteAsked)
         case "Waiting":
           return Effect.zipRight(pause(socketDelays, asked), on({ _tag: "RetryDue" }))
         case "Http":
         case "HttpWaiting":
-          return fallBack
+          return Effect.map(fallBack, noteAsked)
         case "Stopped":
           return Effect.zipRight(Effect.sleep(RECHECK_INTERVAL), on({ _tag: "RecheckDue" }))
         case "Rechecking":

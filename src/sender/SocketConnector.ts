@@ -41,9 +41,12 @@ const resumeAt = 32
 const maxBody = 4_096
 const closeGraceMillis = 1_000
 
-/** Reads `Retry-After` given in seconds, as ms; anything else is `undefined`. */
+// A server that asks for more is tried again after an hour all the same.
+const longestWait = 3_600_000
+
+/** Reads `Retry-After` given in seconds, as ms and at most an hour; anything else is `undefined`. */
 export const retryAfterMillis = (header: string | undefined): number | undefined =>
-  header !== undefined && /^\d{1,5}$/.test(header.trim()) ? Number(header) * 1000 : undefined
+  header !== undefined && /^\d{1,9}$/.test(header.trim()) ? Math.min(Number(header) * 1000, longestWait) : undefined
 
 const refused = (response: IncomingMessage, body: string): SocketError => {
   const status = response.statusCode ?? 0

@@ -96,16 +96,19 @@ export const deliverySuite = (
     })
 
   const throughFault = (fault: Fault, every: number): DeliveryCheck =>
-    check(`each metric once and in order, though every ${every}th frame meets: ${fault}`, (harness) =>
-      Effect.gen(function*() {
-        harness.server.fault = (count) => count % every === 0 ? fault : undefined
-        yield* sendInPieces(harness, 5_000)
-        yield* harness.sender.flush
-        holdsExactly(harness.server, 5_000)
-        assert.equal(harness.status.acknowledged, 5_000)
-        assert.equal(harness.status.pending, 0)
-        assert.deepEqual(yield* harness.ledger.losses, [])
-      }))
+    check(
+      `each metric once and in order, though every ${every}th frame meets: ${fault}`,
+      (harness) =>
+        Effect.gen(function*() {
+          harness.server.fault = (count) => count % every === 0 ? fault : undefined
+          yield* sendInPieces(harness, 5_000)
+          yield* harness.sender.flush
+          holdsExactly(harness.server, 5_000)
+          assert.equal(harness.status.acknowledged, 5_000)
+          assert.equal(harness.status.pending, 0)
+          assert.deepEqual(yield* harness.ledger.losses, [])
+        })
+    )
 
   return [
     check("each metric once and in order", (harness) =>
@@ -155,21 +158,24 @@ export const deliverySuite = (
         yield* sender.flush
         holdsExactly(server, 3_000)
       })),
-    check("a server that went back: the range is written down and skipped, all later ones arrive", (harness) =>
-      Effect.gen(function*() {
-        const { sender, server } = harness
-        yield* sender.sendMetrics(metrics(0, 500))
-        yield* sender.flush
-        const [stream] = [...server.next.keys()]
-        server.next.set(stream, 200)
-        server.cut()
-        yield* sender.sendMetrics(metrics(500, 700))
-        yield* sender.flush
-        yield* until(() => server.points.length >= 700)
-        holdsExactly(server, 700)
-        assert.deepEqual(server.skips.map(({ from, to }) => [from, to]), [[200, 500]])
-        const losses = yield* harness.ledger.losses
-        assert.deepEqual(losses.map(({ count, reason }) => [reason, count]), [["server-rollback", 300]])
-      }))
+    check(
+      "a server that went back: the range is written down and skipped, all later ones arrive",
+      (harness) =>
+        Effect.gen(function*() {
+          const { sender, server } = harness
+          yield* sender.sendMetrics(metrics(0, 500))
+          yield* sender.flush
+          const [stream] = [...server.next.keys()]
+          server.next.set(stream, 200)
+          server.cut()
+          yield* sender.sendMetrics(metrics(500, 700))
+          yield* sender.flush
+          yield* until(() => server.points.length >= 700)
+          holdsExactly(server, 700)
+          assert.deepEqual(server.skips.map(({ from, to }) => [from, to]), [[200, 500]])
+          const losses = yield* harness.ledger.losses
+          assert.deepEqual(losses.map(({ count, reason }) => [reason, count]), [["server-rollback", 300]])
+        })
+    )
   ]
 }

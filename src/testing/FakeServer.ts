@@ -198,13 +198,14 @@ export const makeFakeServer = (): FakeServer => {
           }
           const fault = server.fault(++frames, "socket")
           if (fault === "lose") return end(1006)
+          // Definitions count whatever becomes of their frame.
+          if (frame.type === "batch") applyDefinitions(dictionary, frame.define)
           if (fault === "busy") return answer(encodeFrame({ type: "busy", retryAfterMillis: 1000 }))
           if (fault === "fail") {
             answer(encodeFrame({ type: "error", code: "internal", message: "the store failed", fatal: true }))
             return end(1011)
           }
           if (fault === "gap") {
-            if (frame.type === "batch") applyDefinitions(dictionary, frame.define)
             return answer(encode({ kind: "gap", stream: frame.stream, next: next.get(frame.stream) ?? 0 }))
           }
           const once = () => frame.type === "skip" ? skip(frame) : commit(frame, dictionary, "socket")

@@ -72,6 +72,69 @@ describe("ChessGameMetrics", () => {
     }
   })
 
+  it("tells the terms, the checks and the think time where they are known", () => {
+    const metrics = rows(
+      new ChessGameMetrics({
+        ...base,
+        event: "move",
+        ply: 31,
+        halfmoves: 4,
+        checks: { white: 1, black: 2 },
+        clockSpent: { color: "black", seconds: -1 },
+        thinkTime: { color: "black", seconds: 2 },
+        terms: { variant: "threeCheck", speed: "blitz", rated: false, clock: { initial: 180, increment: 3 } }
+      })
+    )
+    expect(metrics.map(({ tags, type, value }) => [type, tags["color"], value])).toEqual([
+      ["move", undefined, 31],
+      ["clock_spent_seconds", "black", -1],
+      ["think_time_seconds", "black", 2]
+    ])
+    expect(metrics[0].fields).toMatchObject({
+      game: {
+        halfmoves: 4,
+        checks: { white: 1, black: 2 },
+        variant: "threeCheck",
+        speed: "blitz",
+        rated: false,
+        clock: { initial: 180, increment: 3 }
+      }
+    })
+  })
+
+  it("tells an end: the score, how it came, what it did to the ratings", () => {
+    const result = {
+      status: "resign",
+      winner: "black",
+      score: 0,
+      plies: 50,
+      durationSeconds: 90.5,
+      ratingDiffs: { white: -4, black: 5 }
+    } as const
+    const metrics = rows(new ChessGameMetrics({ ...base, event: "end", result, abandonedByFeed: true }))
+    expect(metrics.map(({ tags, type, value }) => [type, tags["color"], value])).toEqual([
+      ["game_end", undefined, 0],
+      ["game_plies", undefined, 50],
+      ["game_duration_seconds", undefined, 90.5],
+      ["rating_diff", "white", -4],
+      ["rating_diff", "black", 5]
+    ])
+    expect(metrics[0].fields).toMatchObject({
+      game: { status: "resign", winner: "black", plies: 50, durationSeconds: 90.5, abandonedByFeed: true }
+    })
+  })
+
+  it("gives no score to a game that ended without one, nor to one that the channel left", () => {
+    const aborted = new ChessGameMetrics({
+      ...base,
+      event: "end",
+      result: { status: "aborted", ratingDiffs: {} }
+    })
+    expect(rows(aborted).map(({ type, value }) => [type, value])).toEqual([["game_no_result", 1]])
+    const left = new ChessGameMetrics({ ...base, event: "abandoned", ply: 12 })
+    expect(rows(left).map(({ type, value }) => [type, value])).toEqual([["game_abandoned_by_feed", 1]])
+  })
+
   it("leaves out what is not known", () => {
     const snapshot = new ChessGameMetrics({ ...base, event: "move", clocks: { black: 5 } })
     expect(rows(snapshot).map(({ type }) => type)).toEqual(["clock_seconds"])

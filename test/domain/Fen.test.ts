@@ -1,9 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Either, FastCheck as fc } from "effect"
+import { FastCheck as fc } from "effect"
 import { type Fen, parseFen, roleValues } from "../../src/domain/Fen.js"
 
-const read = (text: string): Fen =>
-  Either.getOrThrowWith(parseFen(text), (problem) => new Error(`${problem} in ${text}`))
+const read = (text: string): Fen => {
+  const fen = parseFen(text)
+  if (typeof fen === "string") throw new Error(`${fen} in ${text}`)
+  return fen
+}
 
 const letters = "pnbrqkPNBRQK"
 const roles = ["pawn", "knight", "bishop", "rook", "queen", "king"] as const
@@ -52,8 +55,8 @@ describe("parseFen", () => {
       fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom(..."pK18/ ~[]-wb+03") })),
       (text) => {
         const parsed = parseFen(text)
-        if (Either.isRight(parsed)) expect(parsed.right.squares).toHaveLength(64)
-        else expect(parsed.left).toMatch(/^FEN: /)
+        if (typeof parsed === "string") expect(parsed).toMatch(/^FEN: /)
+        else expect(parsed.squares).toHaveLength(64)
       }
     ))
   })
@@ -79,8 +82,39 @@ describe("parseFen", () => {
     expect(read("8/8/8/8/8/8/8/8").board.white.pieces).toBe(0)
   })
 
+  it("counts what stands on the board in every variant", () => {
+    const counted = (text: string) => {
+      const { board, pockets } = read(text)
+      const { black, white } = board
+      return {
+        white: [white.pieces, white.material],
+        black: [black.pieces, black.material],
+        pockets: pockets !== undefined
+      }
+    }
+    const horde = "rnbqkbnr/pppppppp/8/1PP2PP1/PPPPPPPP/PPPPPPPP/PPPPPPPP/PPPPPPPP w kq - 0 1"
+    expect(counted(horde)).toEqual({ white: [36, 36], black: [16, 39], pockets: false })
+    const racingKings = "8/8/8/8/8/8/krbnNBRK/qrbnNBRQ w - - 0 1"
+    expect(counted(racingKings)).toEqual({ white: [8, 31], black: [8, 31], pockets: false })
+    expect(read(racingKings).board.white.roles.pawn).toBe(0)
+    const manyKings = "3KK3/8/8/8/8/8/8/k6K b - - 5 40"
+    expect(counted(manyKings)).toEqual({ white: [3, 0], black: [1, 0], pockets: false })
+    const exploded = "rnbq1bnr/ppp2ppp/8/8/8/8/PPPPPPPP/R1BQKB1R b KQ - 0 9"
+    expect(counted(exploded)).toEqual({ white: [14, 33], black: [13, 37], pockets: false })
+    const chess960 = "nrbkqrbn/pppppppp/8/8/8/8/PPPPPPPP/NRBKQRBN w FBfb - 0 1"
+    expect(counted(chess960)).toEqual({ white: [16, 39], black: [16, 39], pockets: false })
+    const crazyhouse = "r1bQ~kb1r/ppp2ppp/8/8/8/8/PPP2PPP/RNBQKBNR/NNpp w KQkq - 0 12"
+    expect(counted(crazyhouse)).toEqual({ white: [15, 46], black: [11, 22], pockets: true })
+    expect(read(crazyhouse).squares.filter((piece) => piece?.promoted)).toEqual([
+      { color: "white", role: "queen", promoted: true }
+    ])
+  })
+
   it("says what is wrong", () => {
-    const problem = (text: string) => Either.getOrElse(Either.flip(parseFen(text)), () => "nothing")
+    const problem = (text: string) => {
+      const fen = parseFen(text)
+      return typeof fen === "string" ? fen : "nothing"
+    }
     expect(problem("8/8/8/8/8/8/8 w - - 0 1")).toBe("FEN: expected 8 ranks, got 7")
     expect(problem("8/8/8/8/8/8/8/7 w - - 0 1")).toBe("FEN: rank 1: expected 8 files, got 7")
     expect(problem("9/8/8/8/8/8/8/8")).toContain("\"9\"")

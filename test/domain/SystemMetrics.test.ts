@@ -80,7 +80,7 @@ const namesOf = (metrics: SystemMetrics): ReadonlySet<string> =>
 const documented = (): ReadonlyArray<string> =>
   fs.readFileSync(new URL("../../docs/system-metrics.md", import.meta.url), "utf8")
     .split("\n")
-    .flatMap((line) => /^\| `(\w+)` \|/.exec(line)?.[1] ?? [])
+    .flatMap((line) => /^\| `([a-z0-9_]+)` \|/.exec(line)?.[1] ?? [])
 
 const valueOf = (metrics: SystemMetrics, name: string): ReadonlyArray<number> =>
   metrics.toGenericMetrics().filter(({ metricType }) => metricType === name).map(({ value }) => value)

@@ -1,5 +1,5 @@
 import { describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
 import { SqliteOutbox } from "../../src/sender/SqliteOutbox.js"
 import { deliverySuite, type Ways } from "../../src/testing/DeliverySuite.js"
@@ -8,18 +8,20 @@ import { withVirtualClock } from "./VirtualClock.js"
 
 const ways: ReadonlyArray<Ways> = ["socket", "http", "both"]
 
+const quiet = Logger.remove(Logger.defaultLogger)
+
 const inTemporaryDirectory = Layer.unwrapScoped(
   Effect.map(temporaryDirectory, (dataDir) => SqliteOutbox.layer({ dataDir }))
 )
 
 describe.each(ways)("delivery over %s from an outbox in memory", (way) => {
   for (const { name, run } of deliverySuite(way, MemoryOutbox.layer())) {
-    it.scopedLive(name, () => withVirtualClock(run))
+    it.scopedLive(name, () => Effect.provide(withVirtualClock(run), quiet))
   }
 })
 
 describe.each(ways)("delivery over %s from an outbox in SQLite", (way) => {
   for (const { name, run } of deliverySuite(way, inTemporaryDirectory)) {
-    it.scopedLive(name, () => withVirtualClock(run))
+    it.scopedLive(name, () => Effect.provide(withVirtualClock(run), quiet))
   }
 })

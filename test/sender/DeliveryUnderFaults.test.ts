@@ -115,8 +115,8 @@ const metric = (value: number): GenericMetric =>
     metadata: { host: `web-${value % 3}`, ply: value }
   })
 
-/** One life of a sender; the last one lives until all is delivered. */
-const live = (run: Run, isLast: boolean): Effect.Effect<void, unknown> => {
+/** One life of a sender; the last one lives until all is delivered. `midway` runs when half is sent. */
+const live = (run: Run, isLast: boolean, midway = Effect.void): Effect.Effect<void, unknown> => {
   const { dice, server } = run
   const layer = GenericMetricsSender.layerWithOutbox({
     endpointUrl: "ws://fake.test",
@@ -134,7 +134,9 @@ const live = (run: Run, isLast: boolean): Effect.Effect<void, unknown> => {
     run.firstValue.set(outbox.stream, run.accepted)
     yield* Effect.addFinalizer(() => Effect.map(ledger.losses, (losses) => run.losses.push(...losses)))
     const send = Effect.gen(function*() {
-      for (let piece = 0; piece < 3 + dice.below(12); piece++) {
+      const pieces = 3 + dice.below(10)
+      for (let piece = 0; piece < pieces; piece++) {
+        if (piece === Math.floor(pieces / 2)) yield* midway
         const count = 1 + dice.below(400)
         const values = Array.from({ length: count }, (_, i) => metric(run.accepted + i))
         const { accepted } = yield* sender.sendMetrics(values)
@@ -170,6 +172,7 @@ const check = ({ accepted, firstValue, losses, server }: Run, exact: boolean): v
     assert.isDefined(base, `nobody opened the stream ${stream}`)
     const own = server.points.filter((point) => point.stream === stream)
     for (let i = 1; i < own.length; i++) assert.isAbove(own[i].offset, own[i - 1].offset, "in order")
+    for (const { tags, value } of own) assert.deepStrictEqual(tags, { host: `web-${value % 3}` }, "of its own series")
     const stored = new Map(own.map(({ offset, value }) => [offset, value]))
     const skips = server.skips.filter((skip) => skip.stream === stream)
     for (let offset = 0; offset < next; offset++) {
@@ -215,7 +218,7 @@ describe("delivery under random faults", () => {
   it.scopedLive(
     "from memory: everything once, and it ends when the faults end",
     () =>
-      Effect.forEach(seeds(40), (seed) =>
+      Effect.forEach(seeds(25), (seed) =>
         quietly(
           seed,
           Effect.gen(function*() {
@@ -230,7 +233,7 @@ describe("delivery under random faults", () => {
   it.scopedLive(
     "from a full outbox that drops: what is gone is declared",
     () =>
-      Effect.forEach(seeds(40), (seed) =>
+      Effect.forEach(seeds(25), (seed) =>
         quietly(
           seed,
           Effect.gen(function*() {
@@ -243,7 +246,7 @@ describe("delivery under random faults", () => {
   )
 
   it.scopedLive("from disk, through several lives of the sender", () =>
-    Effect.forEach(seeds(20), (seed) =>
+    Effect.forEach(seeds(12), (seed) =>
       quietly(
         seed,
         Effect.gen(function*() {
@@ -256,7 +259,7 @@ describe("delivery under random faults", () => {
   it.scopedLive(
     "to a server that is restored from old backups: what both lost is declared",
     () =>
-      Effect.forEach(seeds(40), (seed) =>
+      Effect.forEach(seeds(25), (seed) =>
         quietly(
           seed,
           Effect.gen(function*() {
@@ -269,26 +272,59 @@ describe("delivery under random faults", () => {
   )
 
   it.scopedLive(
-    "from an outbox that was restored from a copy, while its original delivers too",
+    "from an outbox that was restored from a copy, made while its original was in use",
     () =>
-      Effect.forEach(seeds(15), (seed) =>
+      Effect.forEach(seeds(12), (seed) =>
         quietly(
           seed,
           Effect.gen(function*() {
             const original = yield* temporaryDirectory
             const copy = yield* temporaryDirectory
             const run = newRun(seed, false, inDirectory(original))
-            yield* live(run, false)
-            fs.copyFileSync(path.join(original, OUTBOX_FILE), path.join(copy, OUTBOX_FILE))
-            const { accepted: before } = run
-            yield* live(run, true)
-            const cloned: Run = { ...run, outbox: inDirectory(copy) }
-            yield* live(cloned, true)
-            assert.isAbove(cloned.accepted, before)
+            const copyFiles = Effect.sync(() => {
+              for (const suffix of ["", "-wal"]) {
+                fs.copyFileSync(path.join(original, OUTBOX_FILE + suffix), path.join(copy, OUTBOX_FILE + suffix))
+              }
+            })
+            yield* live(run, true, copyFiles)
+            const restored: Run = { ...run, outbox: inDirectory(copy) }
+            yield* live(restored, true)
             // Both were told what was rejected of the stream that they share.
-            check(cloned, false)
+            check(restored, false)
           })
         ), { discard: true }),
     120_000
   )
+
+  it.scopedLive("a full outbox that drops makes nobody wait when the connection is lost with all of it in flight", () =>
+    quietly(
+      0,
+      Effect.gen(function*() {
+        const server = makeFakeServer()
+        server.fault = () => "silent"
+        const layer = GenericMetricsSender.layerWithOutbox({
+          endpointUrl: "ws://fake.test",
+          durable: true,
+          shutdownGrace: "0 millis"
+        }).pipe(
+          Layer.provide(server.layer),
+          Layer.provide(MemoryOutbox.layer({ overflow: "drop-oldest", maxBytes: 15_000 })),
+          Layer.provideMerge(Layer.merge(PipelineStatus.Default, LossLedger.Default))
+        )
+        yield* Effect.provide(
+          Effect.gen(function*() {
+            const { sendMetrics } = yield* GenericMetricsSender
+            const { sender: status } = yield* PipelineStatus
+            for (let n = 0; n < 2; n++) yield* sendMetrics(Array.from({ length: 250 }, (_, i) => metric(i)))
+            yield* Effect.sleep("5 seconds")
+            assert.strictEqual(status.batchesSent, 2)
+            server.refuseSocket = 503
+            server.refuseHttp = { status: 503, body: "" }
+            server.cut()
+            for (let n = 0; n < 20; n++) yield* sendMetrics(Array.from({ length: 250 }, (_, i) => metric(i)))
+          }),
+          layer
+        ).pipe(Effect.timeout("5400 millis"))
+      })
+    ))
 })

@@ -30,6 +30,7 @@ describe("the answer to a POST", () => {
   it("that may be another one later is tried again, after the time that the server asks for", () => {
     for (const status of [408, 404, 425, 429, 500, 502, 503, 504]) assert.strictEqual(kind(status), "later 0")
     assert.strictEqual(kind(429, "", "7"), "later 7000")
+    assert.strictEqual(kind(429, "", "86400"), "later 3600000")
     assert.strictEqual(kind(503, "", "Wed, 25 Nov 2026 10:00:00 GMT"), "later 0")
   })
 

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import * as readline from "node:readline"
+import { fileURLToPath } from "node:url"
 import { type NewBatch, Outbox, type OutboxError } from "../../src/sender/Outbox.js"
 import { OUTBOX_APPLICATION_ID, outboxMigrations } from "../../src/sender/OutboxSchema.js"
 import { SeriesDictionary } from "../../src/sender/SeriesDictionary.js"
@@ -33,6 +34,8 @@ const append = (outbox: OutboxService, batch: NewBatch) => outbox.append([batch]
 
 const reasonsOf = (ledger: LossLedger) =>
   Effect.map(ledger.losses, (losses) => losses.map(({ count, reason }) => [reason, count]))
+
+const viteNode = fileURLToPath(new URL("../../node_modules/vite-node/vite-node.mjs", import.meta.url))
 
 const edit = (dataDir: string, work: (db: Sqlite.Database) => void): Effect.Effect<void> =>
   Effect.sync(() => {
@@ -234,12 +237,11 @@ describe("SqliteOutbox", () => {
       const dataDir = yield* temporaryDirectory
       const child = yield* Effect.acquireRelease(
         Effect.sync((): ChildProcess =>
-          spawn("npx", ["vite-node", path.join(import.meta.dirname, "appendForever.ts"), dataDir], {
-            stdio: ["ignore", "pipe", "inherit"],
-            detached: true
+          spawn(process.execPath, [viteNode, path.join(import.meta.dirname, "appendForever.ts"), dataDir], {
+            stdio: ["ignore", "pipe", "inherit"]
           })
         ),
-        (one) => Effect.sync(() => kill(one))
+        (one) => Effect.sync(() => one.kill("SIGKILL"))
       )
       const said = yield* Effect.async<string>((resume) => {
         let lines = 0
@@ -248,7 +250,7 @@ describe("SqliteOutbox", () => {
         const reader = readline.createInterface({ input: child.stdout })
         reader.on("line", (line) => {
           last = line
-          if (++lines === 50) kill(child)
+          if (++lines === 50) child.kill("SIGKILL")
         })
         reader.on("close", () => resume(Effect.succeed(last)))
       })
@@ -283,13 +285,3 @@ describe("SqliteOutbox", () => {
       assert.deepStrictEqual(closed, Exit.succeed([]))
     }))
 })
-
-/** With its group, because npx starts the program as its child. */
-function kill(child: ChildProcess): void {
-  if (child.pid === undefined) return
-  try {
-    process.kill(-child.pid, "SIGKILL")
-  } catch {
-    // It has ended.
-  }
-}

@@ -195,7 +195,7 @@ export const makeGameExports = (
     const dueAt = wanted.reduce((first, { dueAt }) => Math.min(first, dueAt), Infinity)
     const waited = dueAt === Infinity
       ? something.await
-      : Effect.raceFirst(something.await, Effect.sleep(Duration.millis(dueAt - now)))
+      : Effect.raceFirst(something.await, Effect.sleep(Duration.millis(Math.ceil(dueAt - now))))
     return Effect.zipRight(waited, Effect.suspend(() => step))
   })
 

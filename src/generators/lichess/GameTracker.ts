@@ -1,4 +1,3 @@
-import { Either } from "effect"
 import { ChessGameMetrics, type ChessPlayer, type ChessTerms } from "../../domain/ChessGameMetrics.js"
 import { type Army, type Color, type Fen, parseFen, type Sides } from "../../domain/Fen.js"
 import { type FeaturedGame, FeedFrame, type FeedMove } from "./FeedFrame.js"
@@ -166,7 +165,8 @@ const playerOf = (game: FeaturedGame, color: Color): ChessPlayer => {
 }
 
 const featured = (state: TrackerState, channel: TrackedChannel, game: FeaturedGame, now: number): TrackerStep => {
-  const fen = game.fen === undefined ? undefined : Either.getOrUndefined(parseFen(game.fen))
+  const read = game.fen === undefined ? undefined : parseFen(game.fen)
+  const fen = typeof read === "string" ? undefined : read
   const before = state.game
   if (before?.id === game.id) {
     const missed = fen?.ply === undefined || before.ply === undefined ? 0 : Math.max(0, fen.ply - before.ply)
@@ -225,13 +225,12 @@ const moved = (state: TrackerState, channel: TrackedChannel, move: FeedMove, now
     const detail = "a move of a game that was not announced readably"
     return { ...nothing, outcome: "unknown-game", missed: { plies: 1, metrics, from: undefined, detail } }
   }
-  const parsed = parseFen(move.fen)
-  if (Either.isLeft(parsed)) {
+  const fen = parseFen(move.fen)
+  if (typeof fen === "string") {
     // The ply of the next move tells that this one is missing.
     const known = { ...game, clocks: undefined }
     return { ...nothing, state: { ...state, game: known }, outcome: "unreadable-position" }
   }
-  const fen = parsed.right
   if (move.fen === game.lastMoved) return { ...nothing, outcome: "duplicate" }
 
   const { ply } = fen

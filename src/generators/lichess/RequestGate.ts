@@ -35,7 +35,9 @@ export const makeRequestGate: Effect.Effect<RequestGate> = Effect.gen(function*(
   const waited: Effect.Effect<void> = Effect.flatMap(
     Clock.currentTimeMillis,
     (now) =>
-      now >= pausedUntil ? Effect.void : Effect.zipRight(Effect.sleep(Duration.millis(pausedUntil - now)), waited)
+      now >= pausedUntil
+        ? Effect.void
+        : Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(pausedUntil - now))), waited)
   )
   const answered = Effect.sync(() => {
     refusals = 0
