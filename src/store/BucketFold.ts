@@ -9,6 +9,7 @@ interface Bucket {
   min: number
   max: number
   lastTime: number
+  lastSeries: number
   last: number
 }
 
@@ -87,7 +88,15 @@ export class BucketFold {
     }
     const bucket = group.buckets.get(start)
     if (bucket === undefined) {
-      group.buckets.set(start, { count: 1, sum: value, min: value, max: value, lastTime: time, last: value })
+      group.buckets.set(start, {
+        count: 1,
+        sum: value,
+        min: value,
+        max: value,
+        lastTime: time,
+        lastSeries: id,
+        last: value
+      })
       // A cursor hides buckets that were given already, so there may be more than the limit.
       if (++this.total >= (this.limit + (this.cursor?.taken ?? 0)) * 2 + 1_000) this.cut()
       return
@@ -96,8 +105,10 @@ export class BucketFold {
     bucket.sum += value
     if (value < bucket.min) bucket.min = value
     if (value > bucket.max) bucket.max = value
-    if (time >= bucket.lastTime) {
+    // Of equal times the later arrival counts; between series, which may be read in any order, the later defined one.
+    if (time > bucket.lastTime || (time === bucket.lastTime && id >= bucket.lastSeries)) {
       bucket.lastTime = time
+      bucket.lastSeries = id
       bucket.last = value
     }
   }

@@ -64,10 +64,10 @@ const flushDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>
 /** Waits until something is full or old; no timer runs while nothing waits. */
 const untilDue = ({ head, limits }: StoreParts, wake: Effect.Latch): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const oldest = head.oldest
-    return oldest === undefined
-      ? wake.await
-      : Effect.race(wake.await, Effect.sleep(Math.max(1, oldest.since + limits.maxAge - now)))
+    const { oldest } = head
+    if (oldest === undefined) return wake.await
+    const left = oldest.since + limits.maxAge - now
+    return left <= 0 ? Effect.void : Effect.race(wake.await, Effect.sleep(left))
   })
 
 /**

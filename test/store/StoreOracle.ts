@@ -20,8 +20,14 @@ const matches = (filter: SeriesFilter, { metricType, origin, tags }: Series): bo
 const byTime = <A extends { readonly time: number }>(points: ReadonlyArray<A>): ReadonlyArray<A> =>
   points.toSorted((a, b) => a.time - b.time)
 
-const reduce = (points: ReadonlyArray<OraclePoint>, aggregate: Aggregate): number => {
-  const values = byTime(points).map(({ value }) => value)
+const reduce = (
+  points: ReadonlyArray<OraclePoint>,
+  order: ReadonlyMap<string, number>,
+  aggregate: Aggregate
+): number => {
+  // Of equal times the point of the series that was defined last counts as the last.
+  const bySeries = points.toSorted((a, b) => (order.get(a.series.key) ?? 0) - (order.get(b.series.key) ?? 0))
+  const values = byTime(bySeries).map(({ value }) => value)
   const sum = values.reduce((a, b) => a + b, 0)
   switch (aggregate) {
     case "avg":
@@ -56,6 +62,7 @@ export const nameOf = ({ metricType, origin, tags }: Pick<Series, "origin" | "me
 export const askOracle = (points: ReadonlyArray<OraclePoint>, query: StoreQuery): OracleAnswer => {
   const found = points.filter((p) => p.time >= query.from && p.time < query.to && matches(query, p.series))
   const { buckets } = query
+  const order = new Map(Array.from(groupBy(points, ({ series }) => series.key).keys(), (key, i) => [key, i] as const))
   if (buckets === undefined) {
     return new Map(Array.from(
       groupBy(found, ({ series }) => nameOf(series)),
@@ -74,7 +81,10 @@ export const askOracle = (points: ReadonlyArray<OraclePoint>, query: StoreQuery)
     const cells = groupBy(own, ({ time }) => String(Math.floor(time / buckets.step) * buckets.step))
     return [
       name,
-      Array.from(cells, ([start, inside]) => [Number(start), reduce(inside, buckets.aggregate), undefined] as const)
+      Array.from(
+        cells,
+        ([start, inside]) => [Number(start), reduce(inside, order, buckets.aggregate), undefined] as const
+      )
         .toSorted((a, b) => a[0] - b[0])
     ] as const
   }))
