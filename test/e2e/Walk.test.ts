@@ -1,4 +1,5 @@
 import { describe, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
 import { Effect, Schema } from "effect"
 import * as assert from "node:assert/strict"
 import * as path from "node:path"
@@ -29,6 +30,16 @@ const holdsExactly = (url: string, count: number): Effect.Effect<void, ProgramEr
     found.length < count
       ? Effect.fail(new ProgramError({ message: `${found.length} of ${count} arrived` }))
       : Effect.sync(() => assert.deepEqual(found, upTo(count)))))
+
+/** How many metrics wait in the outbox of a data directory. */
+const waitingIn = (dataDir: string): unknown => {
+  const db = new Sqlite(path.join(dataDir, "outbox.db"), { readonly: true, fileMustExist: true })
+  try {
+    return db.prepare("SELECT sum(count) FROM batches").pluck().get()
+  } finally {
+    db.close()
+  }
+}
 
 const socketUrl = (port: number): string => `ws://127.0.0.1:${port}/ws/metrics`
 
@@ -138,10 +149,14 @@ describe("through outages", () => {
       const proxy = yield* refusableProxy
       const dataDir = path.join(cwd, "agent")
       const words = ["run", "--stdin", "--no-self-metrics", "--endpoint", socketUrl(proxy.port), "--data-dir", dataDir]
-      const first = yield* start([...words, "--log-level", "debug"], { cwd })
+      const first = yield* start(words, { cwd })
       yield* first.write(lines(0, 300))
       // Nobody answers yet: what was written must have reached the disk.
-      yield* Effect.sleep("1500 millis")
+      yield* eventually(Effect.filterOrFail(
+        Effect.try({ try: () => waitingIn(dataDir), catch: (cause) => new ProgramError({ message: String(cause) }) }),
+        (waiting) => waiting === 300,
+        (waiting) => new ProgramError({ message: `${String(waiting)} of 300 metrics are in the outbox` })
+      ))
       yield* first.kill("SIGKILL")
       yield* first.ended
       const { port, url } = yield* serve(cwd)
