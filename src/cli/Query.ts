@@ -33,7 +33,18 @@ const options = {
     Options.withDescription("One value for each step instead of raw points, as in 1m"),
     Options.optional
   ),
-  aggregate: Options.choice("aggregate", ["avg", "min", "max", "sum", "count", "last"]).pipe(
+  aggregate: Options.choice("aggregate", [
+    "avg",
+    "min",
+    "max",
+    "sum",
+    "count",
+    "last",
+    "rate",
+    "p50",
+    "p95",
+    "p99"
+  ]).pipe(
     Options.withDescription("How the points of a step become one value (default avg; needs --step)"),
     Options.optional
   ),

@@ -19,7 +19,7 @@ export interface PointsQuestion extends SeriesQuestion {
   readonly from?: number | undefined
   readonly to?: number | undefined
   readonly step?: number | undefined
-  readonly aggregate?: "avg" | "min" | "max" | "sum" | "count" | "last" | undefined
+  readonly aggregate?: "avg" | "min" | "max" | "sum" | "count" | "last" | "rate" | "p50" | "p95" | "p99" | undefined
   readonly by?: ReadonlyArray<string> | undefined
   readonly fields?: boolean | undefined
   readonly limit?: number | undefined

@@ -12,7 +12,18 @@ export interface View {
 }
 
 /** The ways in which the points of a step become one value. */
-export const aggregates: ReadonlyArray<string> = ["avg", "min", "max", "sum", "count", "last"]
+export const aggregates: ReadonlyArray<string> = [
+  "avg",
+  "min",
+  "max",
+  "sum",
+  "count",
+  "last",
+  "rate",
+  "p50",
+  "p95",
+  "p99"
+]
 
 const defaultSpan = 3_600_000
 

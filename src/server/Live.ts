@@ -1,8 +1,8 @@
 import { Clock, type Deferred, Effect, Schedule, Stream } from "effect"
-import type { Series } from "../domain/Series.js"
-import type { MetricStore, SeriesFilter } from "../store/MetricStore.js"
+import type { MetricStore } from "../store/MetricStore.js"
 import { liveJson } from "./AnswerJson.js"
 import { nextTurn } from "../store/nextTurn.js"
+import type { SeriesMatcher } from "../store/SeriesMatcher.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 /** Commits kept for a reader that is slow; older ones are dropped, and it is told. */
@@ -12,15 +12,6 @@ const capacity = 128
 const eventSize = 2_000
 
 const beat = "5 seconds"
-
-/** Whether a series is one of those that a filter means. */
-const matcher = (filter: SeriesFilter): (series: Series) => boolean => {
-  const tags = Object.entries(filter.tags ?? {})
-  return (series) =>
-    (filter.metricType === undefined || series.metricType === filter.metricType) &&
-    (filter.origin === undefined || series.origin === filter.origin) &&
-    tags.every(([key, value]) => Object.hasOwn(series.tags, key) && series.tags[key] === value)
-}
 
 /**
  * Points as they are stored, as text of server-sent events: `metrics` with an
@@ -32,16 +23,17 @@ const matcher = (filter: SeriesFilter): (series: Series) => boolean => {
 export const liveEvents = (
   store: typeof MetricStore.Service,
   counters: ServerCounters,
-  filter: SeriesFilter,
+  { matches, prepare }: SeriesMatcher,
   stopping: Deferred.Deferred<void>
 ): Stream.Stream<string> => {
-  const matches = matcher(filter)
   let expected: number | undefined
   const events = store.live(capacity).pipe(
     Stream.mapEffect(({ points, sequence }) =>
       Effect.gen(function*() {
         const missed = expected === undefined ? 0 : sequence - expected
         expected = sequence + 1
+        // A value on which a pattern takes too long does not match.
+        prepare(points.series)
         let text = missed > 0 ? `event: dropped\ndata: {"count":${missed}}\n\n` : ""
         for (let from = 0; from < points.time.length; from += eventSize) {
           // A reader with a backlog must not hold the loop while it catches up.

@@ -1,6 +1,12 @@
 import { Either } from "effect"
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, parseTimestamp } from "../domain/Timestamp.js"
-import type { Aggregate, SeriesFilter, StoreQuery } from "../store/MetricStore.js"
+import {
+  type Aggregate,
+  aggregates,
+  type SeriesFilter,
+  type StoreQuery,
+  type TagCondition
+} from "../store/MetricStore.js"
 import { DEFAULT_QUERY_LIMIT, MAX_QUERY_LIMIT } from "../wire/Api.js"
 
 /** A query as its URL asked for it. */
@@ -13,7 +19,17 @@ export interface ParsedQuery {
 /** Most entries of `/api/losses` at once. */
 const maxLosses = 100_000
 
-const tagPrefix = "tag."
+/** What stands before the key of a tag, and whether it may be given more than once for one key. */
+const tagPrefixes = [
+  { prefix: "tag.", repeats: false },
+  { prefix: "tag-any.", repeats: true },
+  { prefix: "tag-not.", repeats: true },
+  { prefix: "tag-match.", repeats: true },
+  { prefix: "tag-not-match.", repeats: true }
+] as const
+
+const prefixOf = (name: string) =>
+  tagPrefixes.find(({ prefix }) => name.startsWith(prefix) && name.length > prefix.length)
 
 const known = {
   filter: ["metric_type", "origin"],
@@ -24,27 +40,50 @@ const known = {
 const check = (parameters: URLSearchParams, names: ReadonlyArray<string>, tags: boolean): string | undefined => {
   const unknown = new Set<string>()
   for (const name of parameters.keys()) {
-    if (tags && name.startsWith(tagPrefix) && name.length > tagPrefix.length) {
-      if (parameters.getAll(name).length > 1) {
-        return `${name}: was given more than once; a series has one value of a tag`
+    const tag = tags ? prefixOf(name) : undefined
+    if (tag !== undefined) {
+      if (!tag.repeats && parameters.getAll(name).length > 1) {
+        return `${name}: was given more than once; a series has one value of a tag, tag-any.<key> takes several`
       }
     } else if (!names.includes(name)) unknown.add(name)
     else if (name !== "by" && parameters.getAll(name).length > 1) return `${name}: was given more than once`
   }
   if (unknown.size === 0) return undefined
   return `unknown parameter: ${Array.from(unknown).join(", ")}; known are ${names.join(", ")}` +
-    (tags ? " and tag.<key>" : "")
+    (tags ? ` and ${tagPrefixes.map(({ prefix }) => `${prefix}<key>`).join(", ")}` : "")
 }
 
 const filterOf = (parameters: URLSearchParams): SeriesFilter => {
   const tags: Array<readonly [string, string]> = []
-  for (const [name, value] of parameters) {
-    if (name.startsWith(tagPrefix)) tags.push([name.slice(tagPrefix.length), value])
+  const where: Array<TagCondition> = []
+  for (const name of new Set(parameters.keys())) {
+    const prefix = prefixOf(name)?.prefix
+    if (prefix === undefined) continue
+    const key = name.slice(prefix.length)
+    const values = parameters.getAll(name)
+    switch (prefix) {
+      case "tag.":
+        tags.push([key, values[0]])
+        break
+      case "tag-any.":
+        where.push({ _tag: "AnyOf", key, values })
+        break
+      case "tag-not.":
+        where.push({ _tag: "NoneOf", key, values })
+        break
+      case "tag-match.":
+        for (const pattern of values) where.push({ _tag: "Matches", key, pattern })
+        break
+      case "tag-not-match.":
+        for (const pattern of values) where.push({ _tag: "MatchesNot", key, pattern })
+        break
+    }
   }
   return {
     metricType: parameters.get("metric_type") ?? undefined,
     origin: parameters.get("origin") ?? undefined,
-    tags: tags.length === 0 ? undefined : Object.fromEntries(tags)
+    tags: tags.length === 0 ? undefined : Object.fromEntries(tags),
+    where: where.length === 0 ? undefined : where
   }
 }
 
@@ -77,8 +116,7 @@ const stepOf = (text: string): Either.Either<number, string> => {
     : Either.left(`step: "${text}" is no duration; write it like 500ms, 10s, 1m, 1h or 1d`)
 }
 
-const isAggregate = (text: string): text is Aggregate =>
-  text === "avg" || text === "min" || text === "max" || text === "sum" || text === "count" || text === "last"
+const isAggregate = (text: string): text is Aggregate => aggregates.some((aggregate) => aggregate === text)
 
 const whole = (name: string, text: string | null, absent: number, most: number): Either.Either<number, string> => {
   if (text === null) return Either.right(absent)
@@ -114,7 +152,7 @@ export const parseQuery = (parameters: URLSearchParams): Either.Either<ParsedQue
     if (from > to) return yield* Either.left("from: lies after to")
     const aggregate = parameters.get("aggregate")
     if (aggregate !== null && !isAggregate(aggregate)) {
-      return yield* Either.left(`aggregate: expected avg, min, max, sum, count or last, got "${aggregate}"`)
+      return yield* Either.left(`aggregate: expected one of ${aggregates.join(", ")}, got "${aggregate}"`)
     }
     const stepText = parameters.get("step")
     const step = stepText === null ? undefined : yield* stepOf(stepText)

@@ -4,6 +4,7 @@ import type { QueryError, StoreError } from "../store/MetricStore.js"
 import { Api } from "../wire/Api.js"
 import { latestJson, queryJson, seriesEntry } from "./AnswerJson.js"
 import { storeProblem } from "./Ingest.js"
+import { makeSeriesMatcher } from "../store/SeriesMatcher.js"
 import { liveEvents } from "./Live.js"
 import { nextTurn } from "../store/nextTurn.js"
 import { parseFilter, parseQuery } from "./QueryParameters.js"
@@ -74,7 +75,7 @@ export const readingHandlers = (parts: ServerParts) => {
       .handleRaw("query", ({ request }) =>
         Either.mapLeft(parseQuery(parametersOf(request)), badParameter).pipe(
           Effect.flatMap(({ fields, query }) =>
-            Effect.map(store.query(query), (answer) => {
+            Effect.map(store.query({ ...query, fields }), (answer) => {
               counters.queries++
               return inPieces(queryJson(answer, fields))
             })
@@ -89,9 +90,10 @@ export const readingHandlers = (parts: ServerParts) => {
         ))
       .handleRaw("live", ({ request }) =>
         Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
-          Effect.map((filter) =>
+          Effect.flatMap(makeSeriesMatcher),
+          Effect.map((matcher) =>
             HttpServerResponse.stream(
-              Stream.map(liveEvents(store, counters, filter, parts.stopping), (text) => encoder.encode(text)),
+              Stream.map(liveEvents(store, counters, matcher, parts.stopping), (text) => encoder.encode(text)),
               {
                 contentType: "text/event-stream",
                 headers: Headers.fromInput({ "cache-control": "no-store", "x-accel-buffering": "no" })

@@ -1,7 +1,8 @@
+import { Either } from "effect"
 import type { JsonObject } from "../domain/Json.js"
 import { makeSeries, type Series } from "../domain/Series.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
-import type { Aggregate, Buckets, QueryAnswer, SeriesPoints } from "./MetricStore.js"
+import { type Aggregate, type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "./MetricStore.js"
 
 interface Bucket {
   count: number
@@ -11,6 +12,8 @@ interface Bucket {
   lastTime: number
   lastSeries: number
   last: number
+  /** Every value, where the aggregate needs them all. */
+  readonly values: Array<number> | undefined
 }
 
 interface Group {
@@ -18,7 +21,32 @@ interface Group {
   readonly buckets: Map<number, Bucket>
 }
 
-const valueOf = (bucket: Bucket, aggregate: Aggregate): number => {
+/** How the values of one bucket become one; `rate` is a sum once growth was found out. */
+export type BucketAggregate = Exclude<Aggregate, "rate">
+
+const quantiles: { readonly [aggregate in BucketAggregate]?: number } = { p50: 0.5, p95: 0.95, p99: 0.99 }
+
+/** Most values that a query may hold at once for percentiles or rates. */
+export const MAX_HELD_VALUES = 20_000_000
+
+/** Says that a query would hold more than {@link MAX_HELD_VALUES}. */
+export const tooManyValues = (aggregate: Aggregate): QueryError =>
+  new QueryError({
+    message:
+      `aggregate: ${aggregate} of more than ${MAX_HELD_VALUES} points at once; ask for a shorter time or fewer series`
+  })
+
+const quantileOf = (values: ReadonlyArray<number> | undefined, quantile: number): number => {
+  const sorted = Float64Array.from(values ?? []).sort()
+  const place = (sorted.length - 1) * quantile
+  const low = sorted[Math.floor(place)]
+  const high = sorted[Math.ceil(place)]
+  const share = place - Math.floor(place)
+  // Not low + (high - low) * share: the difference of two large values can be beyond a double.
+  return share === 0 ? low : low * (1 - share) + high * share
+}
+
+const valueOf = (bucket: Bucket, aggregate: BucketAggregate): number => {
   switch (aggregate) {
     case "avg":
       return bucket.sum / bucket.count
@@ -32,6 +60,10 @@ const valueOf = (bucket: Bucket, aggregate: Aggregate): number => {
       return bucket.count
     case "last":
       return bucket.last
+    case "p50":
+    case "p95":
+    case "p99":
+      return quantileOf(bucket.values, quantiles[aggregate] ?? 0)
   }
 }
 
@@ -46,14 +78,19 @@ export class BucketFold {
   private readonly groupOf = new Map<number, Group | undefined>()
   private total = 0
   private lastStart = Infinity
+  private held = 0
+  private readonly holds: boolean
   private more = false
 
   constructor(
     private readonly limit: number,
-    private readonly buckets: Buckets,
-    private readonly find: (id: number) => Series | undefined,
+    private readonly buckets: Pick<Buckets, "step" | "by">,
+    private readonly aggregate: BucketAggregate,
+    private readonly wanted: ReadonlyMap<number, Series>,
     private readonly cursor: Cursor | undefined
-  ) {}
+  ) {
+    this.holds = quantiles[aggregate] !== undefined
+  }
 
   /** Points after this instant would be cut anyway. */
   get bound(): number {
@@ -62,7 +99,7 @@ export class BucketFold {
 
   private group(id: number): Group | undefined {
     if (this.groupOf.has(id)) return this.groupOf.get(id)
-    const series = this.find(id)
+    const series = this.wanted.get(id)
     let group: Group | undefined
     if (series !== undefined) {
       const { by } = this.buckets
@@ -95,13 +132,15 @@ export class BucketFold {
         max: value,
         lastTime: time,
         lastSeries: id,
-        last: value
+        last: value,
+        values: this.hold(value)
       })
       // A cursor hides buckets that were given already, so there may be more than the limit.
       if (++this.total >= (this.limit + (this.cursor?.taken ?? 0)) * 2 + 1_000) this.cut()
       return
     }
     bucket.count++
+    if (bucket.values !== undefined && this.held++ < MAX_HELD_VALUES) bucket.values.push(value)
     bucket.sum += value
     if (value < bucket.min) bucket.min = value
     if (value > bucket.max) bucket.max = value
@@ -111,6 +150,12 @@ export class BucketFold {
       bucket.lastSeries = id
       bucket.last = value
     }
+  }
+
+  private hold(value: number): Array<number> | undefined {
+    if (!this.holds) return undefined
+    this.held++
+    return [value]
   }
 
   /** Forgets buckets that the limit cuts off; a bucket of the last instant that fits stays with all its groups. */
@@ -128,6 +173,7 @@ export class BucketFold {
     for (const { buckets } of this.groups.values()) {
       for (const start of buckets.keys()) {
         if (start > bound) {
+          this.held -= buckets.get(start)?.values?.length ?? 0
           buckets.delete(start)
           this.more = true
         }
@@ -136,7 +182,11 @@ export class BucketFold {
     }
   }
 
-  answer(): QueryAnswer {
+  answer(): Either.Either<QueryAnswer, QueryError> {
+    return this.held > MAX_HELD_VALUES ? Either.left(tooManyValues(this.aggregate)) : Either.right(this.put())
+  }
+
+  private put(): QueryAnswer {
     const keys = Array.from(this.groups.keys()).sort()
     const all: Array<{ readonly key: string; readonly start: number; readonly bucket: Bucket }> = []
     for (const key of keys) {
@@ -151,7 +201,7 @@ export class BucketFold {
       let own = columns.get(key)
       if (own === undefined) columns.set(key, own = { time: [], value: [] })
       own.time.push(start)
-      own.value.push(valueOf(bucket, this.buckets.aggregate))
+      own.value.push(valueOf(bucket, this.aggregate))
     }
     const series: Array<SeriesPoints> = []
     for (const key of keys) {

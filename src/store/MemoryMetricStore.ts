@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Either, Layer } from "effect"
 import type { Points } from "../domain/Series.js"
 import { type Columns, dropBefore, pointsFrom, timeSpan } from "./Columns.js"
 import { LiveFeed } from "./LiveFeed.js"
@@ -114,7 +114,7 @@ const make = Effect.gen(function*() {
       }),
     query: (query) =>
       Effect.gen(function*() {
-        const run = yield* startQuery(query, (own) => index.seriesOf(own))
+        const run = yield* Either.flatMap(index.select(query), (selected) => startQuery(query, selected))
         // Rows are never changed in place: this is a snapshot.
         const snapshot = rows
         let read = 0
@@ -126,10 +126,10 @@ const make = Effect.gen(function*() {
           read = 0
           yield* nextTurn
         }
-        return run.answer()
+        return yield* run.answer()
       }),
-    series: (filter) => Effect.sync(() => index.infos(filter)),
-    latest: (filter) => Effect.map(Clock.currentTimeMillis, (now) => index.latest(filter, now)),
+    series: (filter) => Effect.suspend(() => index.infos(filter)),
+    latest: (filter) => Effect.flatMap(Clock.currentTimeMillis, (now) => index.latest(filter, now)),
     losses: (limit) => Effect.sync(() => losses.slice(-limit).reverse()),
     streams: Effect.sync(() => Array.from(streams.values(), ({ owner: _, ...info }) => info)),
     stats: Effect.sync(() => ({ series: index.size, points: index.points, bytes: 0, batches: rows.length })),

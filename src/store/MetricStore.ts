@@ -52,15 +52,34 @@ export type CommitResult =
   }
   | { readonly _tag: "Gap"; readonly next: number }
 
-/** Which series are meant. Tags must be equal; an absent part matches all. */
+/**
+ * A condition on the tag `key` of a series. `AnyOf` and `Matches` want the tag
+ * to be there; `NoneOf` and `MatchesNot` hold too where it is not. A pattern is
+ * a regular expression for the whole value.
+ */
+export type TagCondition =
+  | { readonly _tag: "AnyOf" | "NoneOf"; readonly key: string; readonly values: ReadonlyArray<string> }
+  | { readonly _tag: "Matches" | "MatchesNot"; readonly key: string; readonly pattern: string }
+
+/** Which series are meant. Tags must be equal and conditions hold; an absent part matches all. */
 export interface SeriesFilter {
   readonly origin?: string | undefined
   readonly metricType?: string | undefined
   readonly tags?: Tags | undefined
+  readonly where?: ReadonlyArray<TagCondition> | undefined
 }
 
-/** How the points of a bucket become one value. */
-export type Aggregate = "avg" | "min" | "max" | "sum" | "count" | "last"
+/** All that {@link Aggregate} can be. */
+export const aggregates = ["avg", "min", "max", "sum", "count", "last", "rate", "p50", "p95", "p99"] as const
+
+/**
+ * How the points of a bucket become one value. `last` is the newest value.
+ * `p50`, `p95` and `p99` are percentiles, between two points on the line from
+ * one to the other. `rate` is how much a counter grew, per second of the step:
+ * growth from one point of a series to the next counts where the later one
+ * lies, and a value below the one before is a counter that began again at 0.
+ */
+export type Aggregate = typeof aggregates[number]
 
 /** Buckets of `step` ms, aligned to the epoch (UTC); series with equal `by` tags are put together. */
 export interface Buckets {
@@ -187,9 +206,9 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
   /** Stores points of plain mode, which have no stream. */
   readonly commitPlain: (points: Points) => Effect.Effect<void, StoreError>
   readonly query: (query: StoreQuery) => Effect.Effect<QueryAnswer, StoreError | QueryError>
-  readonly series: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<SeriesInfo>, StoreError>
+  readonly series: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<SeriesInfo>, StoreError | QueryError>
   /** The newest point of each series; points more than 5 min in the future do not count. */
-  readonly latest: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<LatestPoint>, StoreError>
+  readonly latest: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<LatestPoint>, StoreError | QueryError>
   readonly losses: (limit: number) => Effect.Effect<ReadonlyArray<StoredLoss>, StoreError>
   readonly streams: Effect.Effect<ReadonlyArray<StreamInfo>, StoreError>
   readonly stats: Effect.Effect<StoreStats, StoreError>

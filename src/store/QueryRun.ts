@@ -4,17 +4,10 @@ import type { Series } from "../domain/Series.js"
 import { BucketFold } from "./BucketFold.js"
 import type { Columns } from "./Columns.js"
 import { readCursor } from "./Cursor.js"
-import { type QueryAnswer, QueryError, type SeriesFilter, type StoreQuery } from "./MetricStore.js"
+import { type QueryAnswer, QueryError, type StoreQuery } from "./MetricStore.js"
+import { RateFold } from "./RateFold.js"
 import { RawFold } from "./RawFold.js"
-
-/** Whether a series is one of those that a filter means. */
-export const seriesMatcher = (filter: SeriesFilter): (series: Series) => boolean => {
-  const tags = Object.entries(filter.tags ?? {})
-  return (series) =>
-    (filter.metricType === undefined || series.metricType === filter.metricType) &&
-    (filter.origin === undefined || series.origin === filter.origin) &&
-    tags.every(([key, value]) => Object.hasOwn(series.tags, key) && series.tags[key] === value)
-}
+import type { SeriesEntry } from "./SeriesIndex.js"
 
 /**
  * A query while it runs: it is fed with points, those of one series in the
@@ -28,10 +21,9 @@ export interface QueryRun {
   readonly to: () => number
   /** Whether fields of points are wanted. */
   readonly fields: boolean
-  readonly matches: (series: Series) => boolean
-  /** Points of any series. */
+  /** Points of any series; those of series that were not selected are left out. */
   readonly add: (columns: Columns) => void
-  /** The first `count` points of one series that `matches`; `fields` by their places. */
+  /** The first `count` points of one selected series; `fields` by their places. */
   readonly addSeries: (
     id: number,
     time: ArrayLike<number>,
@@ -39,13 +31,20 @@ export interface QueryRun {
     fields: ReadonlyArray<JsonObject | undefined> | undefined,
     count: number
   ) => void
-  readonly answer: () => QueryAnswer
+  readonly answer: () => Either.Either<QueryAnswer, QueryError>
 }
 
-/** Begins a query. `seriesOf` names the series of an id. */
+interface Fold {
+  /** Points after this instant would be cut anyway. */
+  readonly bound: number
+  readonly add: (id: number, time: number, value: number, fields: JsonObject | undefined) => void
+  readonly answer: () => Either.Either<QueryAnswer, QueryError>
+}
+
+/** Begins a query over the series that its filter selected. */
 export const startQuery = (
   query: StoreQuery,
-  seriesOf: (id: number) => Series | undefined
+  selected: Iterable<SeriesEntry>
 ): Either.Either<QueryRun, QueryError> => {
   if (!(Number.isInteger(query.limit) && query.limit >= 1)) {
     return Either.left(new QueryError({ message: "limit: expected a whole number from 1 on" }))
@@ -58,25 +57,20 @@ export const startQuery = (
   if (query.cursor !== undefined && !ours) {
     return Either.left(new QueryError({ message: "cursor: is none of this server; begin again without it" }))
   }
-  const matches = seriesMatcher(query)
-  const from = cursor === undefined ? query.from : Math.max(query.from, cursor.time)
-  const { to } = query
-  const wanted = new Map<number, Series | undefined>()
-  const find = (id: number): Series | undefined => {
-    if (wanted.has(id)) return wanted.get(id)
-    const series = seriesOf(id)
-    const found = series !== undefined && matches(series) ? series : undefined
-    wanted.set(id, found)
-    return found
-  }
-  const fold = query.buckets === undefined
-    ? new RawFold(query.limit, find, cursor)
-    : new BucketFold(query.limit, query.buckets, find, cursor)
+  const { buckets, limit, to } = query
+  // Growth needs the point before, also where that was given already.
+  const from = cursor === undefined || buckets?.aggregate === "rate" ? query.from : Math.max(query.from, cursor.time)
+  const wanted = new Map<number, Series>()
+  for (const { id, series } of selected) wanted.set(id, series)
+  const fold: Fold = buckets === undefined
+    ? new RawFold(limit, wanted, cursor)
+    : buckets.aggregate === "rate"
+    ? new RateFold(limit, buckets, wanted, cursor)
+    : new BucketFold(limit, buckets, buckets.aggregate, wanted, cursor)
   return Either.right({
     from,
     to: () => Math.min(to, fold.bound + 1),
-    fields: query.buckets === undefined && query.fields !== false,
-    matches,
+    fields: buckets === undefined && query.fields !== false,
     add: (columns) => {
       for (let i = 0; i < columns.time.length; i++) {
         const time = columns.time[i]

@@ -1,7 +1,8 @@
+import { Either } from "effect"
 import type { JsonObject } from "../domain/Json.js"
 import type { Series } from "../domain/Series.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
-import type { QueryAnswer, SeriesPoints } from "./MetricStore.js"
+import type { QueryAnswer, QueryError, SeriesPoints } from "./MetricStore.js"
 
 interface Found {
   readonly id: number
@@ -24,14 +25,14 @@ export class RawFold {
 
   constructor(
     private readonly limit: number,
-    private readonly find: (id: number) => Series | undefined,
+    private readonly wanted: ReadonlyMap<number, Series>,
     private readonly cursor: Cursor | undefined
   ) {
     this.toSkip = cursor?.taken ?? 0
   }
 
   add(id: number, time: number, value: number, fields: JsonObject | undefined): void {
-    if (this.find(id) === undefined) return
+    if (!this.wanted.has(id)) return
     if (this.cursor !== undefined && time === this.cursor.time && this.wasGiven(id, this.cursor.series ?? 0)) return
     if (time > this.bound) {
       this.more = true
@@ -57,7 +58,7 @@ export class RawFold {
     this.bound = this.found[this.limit - 1].time
   }
 
-  answer(): QueryAnswer {
+  answer(): Either.Either<QueryAnswer, QueryError> {
     this.cut()
     const bySeries = new Map<
       number,
@@ -72,16 +73,16 @@ export class RawFold {
     }
     const series: Array<SeriesPoints & { readonly key: string }> = []
     for (const [id, columns] of bySeries) {
-      const own = this.find(id)
+      const own = this.wanted.get(id)
       if (own === undefined) continue
       series.push({ origin: own.origin, metricType: own.metricType, tags: own.tags, key: own.key, ...columns })
     }
     series.sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
-    return {
+    return Either.right({
       series: series.map(({ key: _, ...rest }) => rest),
       truncated: this.more,
       ...(this.more ? { cursor: this.next() } : {})
-    }
+    })
   }
 
   private next(): string {

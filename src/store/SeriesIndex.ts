@@ -1,8 +1,9 @@
+import { Either } from "effect"
 import type { Series } from "../domain/Series.js"
 import type { Columns } from "./Columns.js"
 import { LatestPoints, type Newest } from "./LatestPoints.js"
-import type { LatestPoint, SeriesFilter, SeriesInfo } from "./MetricStore.js"
-import { seriesMatcher } from "./QueryRun.js"
+import type { LatestPoint, QueryError, SeriesFilter, SeriesInfo } from "./MetricStore.js"
+import { makeSeriesMatcher } from "./SeriesMatcher.js"
 
 /** What is known of one series. */
 export interface SeriesEntry {
@@ -133,33 +134,36 @@ export class SeriesIndex {
     return Array.from(this.byId.values()).filter(({ first }) => first < before)
   }
 
-  private matching(filter: SeriesFilter): ReadonlyArray<Entry> {
-    const matches = seriesMatcher(filter)
-    const candidates = filter.metricType === undefined
-      ? this.byId.values()
-      : this.byType.get(filter.metricType)?.values() ?? []
-    return Array.from(candidates).filter((entry) => entry.points > 0 && matches(entry.series))
+  private matching(filter: SeriesFilter): Either.Either<Array<Entry>, QueryError> {
+    return Either.flatMap(makeSeriesMatcher(filter), ({ matches, prepare }) => {
+      const candidates = Array.from(
+        filter.metricType === undefined ? this.byId.values() : this.byType.get(filter.metricType) ?? []
+      ).filter(({ points }) => points > 0)
+      return Either.map(
+        prepare(candidates.map(({ series }) => series)),
+        () => candidates.filter(({ series }) => matches(series))
+      )
+    })
   }
 
   /** The series that a filter means and that have points, in the order of their definition. */
-  select(filter: SeriesFilter): ReadonlyArray<SeriesEntry> {
+  select(filter: SeriesFilter): Either.Either<ReadonlyArray<SeriesEntry>, QueryError> {
     return this.matching(filter)
   }
 
   /** The series that the filter means and that have points, in the order of their keys. */
-  infos(filter: SeriesFilter): ReadonlyArray<SeriesInfo> {
-    return Array.from(this.matching(filter)).sort(byKey).map(({ first, last, points, series }) => ({
-      ...series,
-      points,
-      first,
-      last
-    }))
+  infos(filter: SeriesFilter): Either.Either<ReadonlyArray<SeriesInfo>, QueryError> {
+    return Either.map(
+      this.matching(filter),
+      (entries) => entries.sort(byKey).map(({ first, last, points, series }) => ({ ...series, points, first, last }))
+    )
   }
 
-  latest(filter: SeriesFilter, now: number): ReadonlyArray<LatestPoint> {
-    return Array.from(this.matching(filter)).sort(byKey).flatMap(({ latest, series }) => {
-      const newest = latest.at(now)
-      return newest === undefined ? [] : [{ series, ...newest }]
-    })
+  latest(filter: SeriesFilter, now: number): Either.Either<ReadonlyArray<LatestPoint>, QueryError> {
+    return Either.map(this.matching(filter), (entries) =>
+      entries.sort(byKey).flatMap(({ latest, series }) => {
+        const newest = latest.at(now)
+        return newest === undefined ? [] : [{ series, ...newest }]
+      }))
   }
 }

@@ -5,9 +5,9 @@ import type { DamagedBlob } from "./chunk/DamagedBlob.js"
 import { type ChunkPlace, ChunkReader } from "./ChunkTable.js"
 import { storeClosed, storeError } from "./GroupCommit.js"
 import type { Head, HeadSeries } from "./Head.js"
-import type { QueryAnswer, SeriesFilter, StoreError } from "./MetricStore.js"
+import type { QueryAnswer, QueryError, StoreError, StoreQuery } from "./MetricStore.js"
 import { nextTurn } from "./nextTurn.js"
-import type { QueryRun } from "./QueryRun.js"
+import { type QueryRun, startQuery } from "./QueryRun.js"
 import type { SeriesEntry, SeriesIndex } from "./SeriesIndex.js"
 
 /** Most queries that read at the same time; others wait. */
@@ -86,7 +86,7 @@ interface Connection {
 
 /** Answers queries from snapshots of a store, beside whoever writes. */
 export interface SnapshotReader {
-  readonly ask: (filter: SeriesFilter, run: QueryRun) => Effect.Effect<QueryAnswer, StoreError>
+  readonly ask: (query: StoreQuery) => Effect.Effect<QueryAnswer, StoreError | QueryError>
 }
 
 /** Makes the {@link SnapshotReader} of a store's file; its connections are closed with the scope. */
@@ -118,32 +118,39 @@ export const makeSnapshotReader = (
       return connection
     }
 
-    const ask = (connection: Connection, filter: SeriesFilter, run: QueryRun): Effect.Effect<QueryAnswer, StoreError> =>
+    const ask = (
+      { buffer, chunks, db }: Connection,
+      query: StoreQuery
+    ): Effect.Effect<QueryAnswer, StoreError | QueryError> =>
       Effect.gen(function*() {
         const problems: Array<string> = []
-        const snapshot = yield* attempt(() => {
-          // Both in one turn: no flush can move points from the head to chunks in between.
-          connection.db.exec("BEGIN; SELECT 1 FROM store")
-          const selected = index.select(filter).map((entry): Selected => {
-            const own = head.get(entry.id)
-            return { entry, head: own, waiting: own?.time.length ?? 0 }
-          })
-          return new Snapshot(connection.chunks, connection.buffer, selected, run, (chunk, { message }) => {
-            if (reported.has(chunk)) return
-            reported.add(chunk)
-            problems.push(`${path}: chunk ${chunk} cannot be read and is left out: ${message}`)
-          })
+        const noteDamage = (chunk: number, { message }: DamagedBlob): void => {
+          if (reported.has(chunk)) return
+          reported.add(chunk)
+          problems.push(`${path}: chunk ${chunk} cannot be read and is left out: ${message}`)
+        }
+        // All in one turn: no flush can move points from the head to chunks in between.
+        const { run, snapshot } = yield* yield* attempt(() => {
+          db.exec("BEGIN; SELECT 1 FROM store")
+          return Either.flatMap(index.select(query), (entries) =>
+            Either.map(startQuery(query, entries), (run) => {
+              const selected = entries.map((entry): Selected => {
+                const own = head.get(entry.id)
+                return { entry, head: own, waiting: own?.time.length ?? 0 }
+              })
+              return { run, snapshot: new Snapshot(chunks, buffer, selected, run, noteDamage) }
+            }))
         })
         while (!(yield* attempt(() => snapshot.step()))) yield* nextTurn
         for (const problem of problems) yield* Effect.logError(problem)
-        return run.answer()
+        return yield* run.answer()
       })
 
     return {
-      ask: (filter, run) =>
+      ask: (query) =>
         permits.withPermits(1)(Effect.acquireUseRelease(
           attempt(() => free.pop() ?? connect()),
-          (connection) => ask(connection, filter, run),
+          (connection) => ask(connection, query),
           (connection) =>
             Effect.sync(() => {
               if (closed) return

@@ -21,7 +21,6 @@ import {
   StreamOwnedError,
   type StreamWriter
 } from "./MetricStore.js"
-import { startQuery } from "./QueryRun.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { makeSnapshotReader } from "./SnapshotReader.js"
 import { StoreFaults } from "./StoreFaults.js"
@@ -219,10 +218,11 @@ const make = (
       commitPlain: (points) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
           Effect.asVoid(commits.write({ run: () => store(points), committed: (stored) => show(stored, now) }))),
-      query: (query) =>
-        Effect.flatMap(startQuery(query, (own) => index.seriesOf(own)), (run) => reader.ask(query, run)),
-      series: (filter) => reading(() => index.infos(filter)),
-      latest: (filter) => Effect.flatMap(Clock.currentTimeMillis, (now) => reading(() => index.latest(filter, now))),
+      query: reader.ask,
+      series: (filter) =>
+        Effect.flatten(reading(() => index.infos(filter))),
+      latest: (filter) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.flatten(reading(() => index.latest(filter, now)))),
       losses: (limit) => reading(() => statements.losses.all(limit)),
       streams: reading(() => statements.streams.all().map(({ owner: _, ...info }) => info)),
       stats: reading(() => ({

@@ -10,7 +10,8 @@ import {
   type Rejection,
   type StoreQuery,
   type StreamBatch,
-  type StreamWriter
+  type StreamWriter,
+  type TagCondition
 } from "../store/MetricStore.js"
 
 /**
@@ -355,6 +356,51 @@ const queries: ReadonlyArray<StoreCheck> = [
       assert.deepEqual(yield* hosts({ tags: { constructor: "x" } }), [])
       assert.deepEqual(yield* hosts({ metricType: "heat", tags: { host: "a" } }), [])
     })),
+  check(
+    "filters by what tags are not, any of several values, and patterns for whole values",
+    (store) =>
+      Effect.gen(function*() {
+        yield* store.commitPlain(pointsOf([[a, t0, 1], [b, t0, 2], [c, t0, 3], [d, t0, 4]]))
+        const hosts = (...where: ReadonlyArray<TagCondition>) =>
+          Effect.map(store.query({ ...everything, where }), (answer) => Object.keys(shape(answer)).sort())
+        assert.deepEqual(yield* hosts({ _tag: "AnyOf", key: "host", values: ["a", "c", "x"] }), ["a", "c"])
+        assert.deepEqual(yield* hosts({ _tag: "AnyOf", key: "host", values: [] }), [])
+        assert.deepEqual(yield* hosts({ _tag: "NoneOf", key: "host", values: ["a", "c"] }), ["b", "heat"])
+        assert.deepEqual(yield* hosts({ _tag: "Matches", key: "host", pattern: "[ab]" }), ["a", "b"])
+        assert.deepEqual(yield* hosts({ _tag: "Matches", key: "zone", pattern: "nor" }), [])
+        assert.deepEqual(yield* hosts({ _tag: "MatchesNot", key: "zone", pattern: "n.*" }), ["c", "heat"])
+        assert.deepEqual(
+          yield* hosts({ _tag: "Matches", key: "zone", pattern: "n.*" }, {
+            _tag: "NoneOf",
+            key: "host",
+            values: ["a"]
+          }),
+          ["b"]
+        )
+        const where: ReadonlyArray<TagCondition> = [{ _tag: "Matches", key: "host", pattern: "b|c" }]
+        assert.equal((yield* store.series({ where })).length, 2)
+        assert.equal((yield* store.latest({ where })).length, 2)
+      })
+  ),
+  check(
+    "a pattern that cannot be read or takes for ever is refused, and stops nobody",
+    (store) =>
+      Effect.gen(function*() {
+        yield* store.commitPlain(pointsOf([[makeSeries("suite", "load", { host: `${"a".repeat(60)}!` }), t0, 1]]))
+        for (const pattern of ["(", "(a+)+b|(a*)*c", "x".repeat(5000)]) {
+          const where: ReadonlyArray<TagCondition> = [{ _tag: "Matches", key: "host", pattern }]
+          for (
+            const error of [
+              yield* Effect.flip(store.query({ ...everything, where })),
+              yield* Effect.flip(store.series({ where }))
+            ]
+          ) {
+            assert.equal(error._tag, "QueryError")
+            assert.match(error.message, /pattern for tag host/)
+          }
+        }
+      })
+  ),
   check("from is inside, to is outside", (store) =>
     Effect.gen(function*() {
       yield* store.commitPlain(pointsOf(run(a, 10)))
@@ -411,6 +457,37 @@ const queries: ReadonlyArray<StoreCheck> = [
       assert.deepEqual(yield* values("count"), [3, 1])
       assert.deepEqual(yield* values("last"), [2, -3])
     })),
+  check("percentiles lie on the line between two points", (store) =>
+    Effect.gen(function*() {
+      yield* store.commitPlain(pointsOf(Array.from({ length: 101 }, (_, i): Point => [a, t0 + i, 100 - i])))
+      yield* store.commitPlain(pointsOf([[a, t0 + 1000, 7], [a, t0 + 2000, 1], [a, t0 + 2001, 2]]))
+      const values = (aggregate: Aggregate) => Effect.map(aggregated(store, aggregate, 1000), ([{ value }]) => value)
+      assert.deepEqual(yield* values("p50"), [50, 7, 1.5])
+      assert.deepEqual(yield* values("p95"), [95, 7, 1.95])
+      assert.deepEqual(yield* values("p99"), [99, 7, 1.99])
+    })),
+  check(
+    "rate is the growth of counters per second, over restarts, late points and groups",
+    (store) =>
+      Effect.gen(function*() {
+        yield* store.commitPlain(pointsOf([
+          [a, t0, 100],
+          [a, t0 + 4000, 140],
+          [a, t0 + 12_000, 10],
+          [a, t0 + 8000, 160],
+          [b, t0 + 1000, 0],
+          [b, t0 + 2000, 5],
+          [c, t0 + 2000, 5]
+        ]))
+        assert.deepEqual(yield* aggregated(store, "rate", 10_000), [
+          { origin: "suite", tags: a.tags, time: [t0, t0 + 10_000], value: [6, 1] },
+          { origin: "suite", tags: b.tags, time: [t0], value: [0.5] }
+        ])
+        assert.deepEqual(yield* aggregated(store, "rate", 10_000, ["zone"]), [
+          { origin: "suite", tags: { zone: "north" }, time: [t0, t0 + 10_000], value: [6.5, 1] }
+        ])
+      })
+  ),
   check("buckets are aligned to the epoch, also before it", (store) =>
     Effect.gen(function*() {
       yield* store.commitPlain(pointsOf([[a, -1, 1], [a, 0, 2], [a, 6999, 3], [a, 7000, 4], [a, -7000, 5]]))

@@ -197,7 +197,7 @@ const QueryParameters = Schema.Struct({
   from: text("First instant, ISO 8601 or ms since the epoch"),
   to: text("Instant before which points lie, ISO 8601 or ms since the epoch"),
   step: text("Width of a bucket: 500ms, 10s, 1m, 1h, 1d; a bare number is ms. Without it: raw points"),
-  aggregate: text("avg, min, max, sum, count or last of each bucket; avg when only step is given"),
+  aggregate: text("avg, min, max, sum, count, last, rate, p50, p95 or p99 of each bucket; avg when only step is given"),
   by: Schema.optional(
     Schema.Union(Schema.String, Schema.Array(Schema.String)).annotations({
       description: "Tags by which series are put together, separated by commas; may be repeated"
@@ -212,13 +212,22 @@ const QueryParameters = Schema.Struct({
 const withTagParameter = OpenApi.annotations({
   transform: (operation: { readonly parameters?: ReadonlyArray<unknown> }) => ({
     ...operation,
-    parameters: [...(operation.parameters ?? []), {
-      name: "tag.<key>",
-      in: "query",
-      required: false,
-      description: "Only series whose tag <key> has this value; may be given for several keys",
-      schema: { type: "string" }
-    }]
+    parameters: [
+      ...(operation.parameters ?? []),
+      ...Object.entries({
+        "tag.<key>": "Only series whose tag <key> has exactly this value; may be given for several keys",
+        "tag-any.<key>": "Only series whose tag <key> has this value or another one given; may be repeated",
+        "tag-not.<key>": "Only series whose tag <key> has not this value; may be repeated",
+        "tag-match.<key>": "Only series whose tag <key> matches this regular expression as a whole",
+        "tag-not-match.<key>": "Only series whose tag <key> does not match this regular expression"
+      }).map(([name, description]) => ({
+        name,
+        in: "query",
+        required: false,
+        description,
+        schema: { type: "string" }
+      }))
+    ]
   })
 })
 

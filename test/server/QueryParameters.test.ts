@@ -55,9 +55,27 @@ describe("QueryParameters", () => {
     ["metric_type=m&to=99999999999999999", "to"],
     ["metric_type=m&limit=0", "limit"],
     ["metric_type=m&limit=1e3", "limit"],
-    ["metric_type=m&tag.=x", "unknown"]
+    ["metric_type=m&tag.=x", "unknown"],
+    ["metric_type=m&tag.a=x&tag.a=y", "tag-any"],
+    ["metric_type=m&tag-none.a=x", "unknown"]
   ])("refuses %s and names it", (text, name) => {
     expect(refusal(text)).toContain(name)
+  })
+
+  it("reads conditions on tags beside equality", () => {
+    const { query: asked } = query(
+      "metric_type=m&tag-any.host=a&tag-any.host=b,c&tag-not.zone=x&tag-match.host=web-.*&tag-match.host=.*1" +
+        "&tag-not-match.a.b=%5Bxy%5D&tag.env=a%7Cb&step=1m&aggregate=p95"
+    )
+    expect(asked.tags).toEqual({ env: "a|b" })
+    expect(asked.where).toEqual([
+      { _tag: "AnyOf", key: "host", values: ["a", "b,c"] },
+      { _tag: "NoneOf", key: "zone", values: ["x"] },
+      { _tag: "Matches", key: "host", pattern: "web-.*" },
+      { _tag: "Matches", key: "host", pattern: ".*1" },
+      { _tag: "MatchesNot", key: "a.b", pattern: "[xy]" }
+    ])
+    expect(asked.buckets?.aggregate).toBe("p95")
   })
 
   it("takes a tag by the name of a property of every object for what it is", () => {

@@ -4,7 +4,7 @@ import * as assert from "node:assert/strict"
 import type { JsonObject } from "../../src/domain/Json.js"
 import { makeSeries } from "../../src/domain/Series.js"
 import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
-import { type Aggregate, MetricStore, type StoreQuery } from "../../src/store/MetricStore.js"
+import { aggregates, MetricStore, type StoreQuery, type TagCondition } from "../../src/store/MetricStore.js"
 import { SqliteMetricStore, type SqliteMetricStoreOptions } from "../../src/store/SqliteMetricStore.js"
 import { askOracle, nameOf, type OracleAnswer, type OraclePoint } from "./StoreOracle.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
@@ -43,12 +43,24 @@ const point: FastCheck.Arbitrary<OraclePoint> = FastCheck.record({
 
 const commits = FastCheck.array(FastCheck.array(point, { maxLength: 30 }), { maxLength: 12 })
 
-const aggregates: ReadonlyArray<Aggregate> = ["avg", "min", "max", "sum", "count", "last"]
+const condition: FastCheck.Arbitrary<TagCondition> = FastCheck.oneof(
+  FastCheck.record({
+    _tag: FastCheck.constantFrom("AnyOf" as const, "NoneOf" as const),
+    key: FastCheck.constantFrom("host", "zone", "no"),
+    values: FastCheck.subarray(["a", "b", "north", "south"])
+  }),
+  FastCheck.record({
+    _tag: FastCheck.constantFrom("Matches" as const, "MatchesNot" as const),
+    key: FastCheck.constantFrom("host", "zone"),
+    pattern: FastCheck.constantFrom("a|b", ".*th", "nor", "", "[^a]")
+  })
+)
 
 const query: FastCheck.Arbitrary<StoreQuery> = FastCheck.record({
   metricType: FastCheck.constantFrom(undefined, "load", "heat"),
   origin: FastCheck.constantFrom(undefined, "host", "game"),
   tags: FastCheck.constantFrom(undefined, { host: "a" }, { zone: "north" }, { zone: "north", host: "b" }, { no: "x" }),
+  where: FastCheck.option(FastCheck.array(condition, { maxLength: 2 }), { nil: undefined, freq: 3 }),
   from: FastCheck.oneof(FastCheck.constant(t0 - 2 * day), time),
   to: FastCheck.oneof(FastCheck.constant(t0 + 2 * day), time),
   limit: FastCheck.constantFrom(1, 2, 7, 1000),

@@ -32,7 +32,11 @@ describe("Api", () => {
       "fields",
       "limit",
       "cursor",
-      "tag.<key>"
+      "tag.<key>",
+      "tag-any.<key>",
+      "tag-not.<key>",
+      "tag-match.<key>",
+      "tag-not-match.<key>"
     ])
     expect(Object.keys(spec.paths["/api/metrics"]?.post?.requestBody?.content ?? {})).toEqual([
       "application/json",

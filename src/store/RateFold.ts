@@ -1,0 +1,57 @@
+import { Either } from "effect"
+import type { JsonObject } from "../domain/Json.js"
+import type { Series } from "../domain/Series.js"
+import { BucketFold, MAX_HELD_VALUES, tooManyValues } from "./BucketFold.js"
+import type { Cursor } from "./Cursor.js"
+import type { Buckets, QueryAnswer, QueryError } from "./MetricStore.js"
+
+interface Counter {
+  readonly time: Array<number>
+  readonly value: Array<number>
+}
+
+/**
+ * How fast counters grew, in buckets: it holds all points, because growth is
+ * known only between neighbours in time, and late points come late. The first
+ * point of the interval has no neighbour and begins the count.
+ */
+export class RateFold {
+  readonly bound = Infinity
+  private readonly counters = new Map<number, Counter>()
+  private held = 0
+
+  constructor(
+    private readonly limit: number,
+    private readonly buckets: Buckets,
+    private readonly wanted: ReadonlyMap<number, Series>,
+    private readonly cursor: Cursor | undefined
+  ) {}
+
+  add(id: number, time: number, value: number, _fields: JsonObject | undefined): void {
+    if (this.held > MAX_HELD_VALUES || !this.wanted.has(id)) return
+    this.held++
+    let counter = this.counters.get(id)
+    if (counter === undefined) this.counters.set(id, counter = { time: [], value: [] })
+    counter.time.push(time)
+    counter.value.push(value)
+  }
+
+  answer(): Either.Either<QueryAnswer, QueryError> {
+    if (this.held > MAX_HELD_VALUES) return Either.left(tooManyValues("rate"))
+    const sums = new BucketFold(this.limit, this.buckets, "sum", this.wanted, this.cursor)
+    const seconds = this.buckets.step / 1_000
+    for (const [id, { time, value }] of this.counters) {
+      const order = time.map((_, i) => i).sort((a, b) => time[a] - time[b] || a - b)
+      for (let i = 1; i < order.length; i++) {
+        if (time[order[i]] < (this.cursor?.time ?? -Infinity)) continue
+        const now = value[order[i]]
+        const before = value[order[i - 1]]
+        sums.add(id, time[order[i]], now < before ? now : now - before, undefined)
+      }
+    }
+    return Either.map(sums.answer(), ({ series, ...rest }) => ({
+      ...rest,
+      series: series.map((own) => ({ ...own, value: own.value.map((growth) => growth / seconds) }))
+    }))
+  }
+}
