@@ -96,7 +96,7 @@ const layer = GenericMetricsSender.layerWithOutbox({ endpointUrl: "ws://away.tes
   )
 
 await program.pipe(
-  Effect.provide(Layer.merge(layer, Logger.remove(Logger.defaultLogger))),
+  Effect.provide(Layer.provideMerge(layer, Logger.remove(Logger.defaultLogger))),
   Effect.ensuring(Effect.sync(() => fs.rmSync(dataDir, { recursive: true, force: true }))),
   Effect.runPromise
 )

@@ -1,6 +1,7 @@
 import { Args, Command, Options } from "@effect/cli"
 import { Clock, Config, Console, Duration, Effect, Option } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
+import type { JsonObject } from "../domain/Json.js"
 import { formatIso } from "../domain/Timestamp.js"
 import type { QueryResult } from "../wire/Api.js"
 import { misuse, toFailure } from "./CliFailure.js"
@@ -67,7 +68,8 @@ const options = {
   ...tokenOptions
 }
 
-const fieldsText = (fields: unknown): string => fields === undefined ? "" : JSON.stringify(fields)
+const fieldsText = (fields: JsonObject | undefined): string =>
+  fields === undefined || Object.keys(fields).length === 0 ? "" : JSON.stringify(fields)
 
 /** One row a point, in order of time. */
 const rowsOf = (
@@ -88,9 +90,13 @@ const render = (metricType: string, format: "table" | "csv", answer: QueryResult
       rowsOf(answer, JSON.stringify).map(([time, origin, ...rest]) => [time, origin, metricType, ...rest])
     )
     : renderTable(
-      [{ heading: "TIME" }, { heading: "ORIGIN" }, { heading: "TAGS" }, { heading: "VALUE", right: true }, {
-        heading: "FIELDS"
-      }],
+      [
+        { heading: "TIME" },
+        { heading: "ORIGIN" },
+        { heading: "TAGS", optional: true },
+        { heading: "VALUE", right: true },
+        { heading: "FIELDS", optional: true }
+      ],
       rowsOf(answer, tagsText)
     )
 

@@ -1,9 +1,12 @@
 import { printable } from "./Terminal.js"
 
-/** A column of a table: its heading, and whether its cells stand at the right, as numbers do. */
+/** A column of a table. */
 export interface Column {
   readonly heading: string
+  /** Whether its cells stand at the right, as numbers do. */
   readonly right?: boolean
+  /** Whether it is left out when all its cells are empty. */
+  readonly optional?: boolean
 }
 
 /** Writes rows under headings, each column as wide as its widest cell. */
@@ -15,8 +18,10 @@ export const renderTable = (
   const widths = columns.map(({ heading }, index) =>
     cells.reduce((widest, row) => Math.max(widest, row[index].length), heading.length)
   )
+  const shown = columns.map(({ optional }, index) => optional !== true || cells.some((row) => row[index] !== ""))
   const line = (row: ReadonlyArray<string>): string =>
     row.map((cell, index) => columns[index].right === true ? cell.padStart(widths[index]) : cell.padEnd(widths[index]))
+      .filter((_, index) => shown[index])
       .join("  ").trimEnd()
   return [line(columns.map(({ heading }) => heading)), ...cells.map(line)].join("\n")
 }

@@ -2,9 +2,10 @@ import { HttpApiBuilder, HttpServerResponse } from "@effect/platform"
 import { Clock, Effect, Either } from "effect"
 import { Api, type ServerStatus } from "../wire/Api.js"
 import { lossEntry } from "./AnswerJson.js"
+import { acceptedFormat, expositionTypes } from "./Exposition.js"
 import { storeProblem } from "./Ingest.js"
 import { type ProcessUse, prometheusText } from "./PrometheusText.js"
-import { parseLimit } from "./QueryParameters.js"
+import { parseLimit, parseScrape } from "./QueryParameters.js"
 import { badParameter, parametersOf, refuseReading } from "./ReadingHandlers.js"
 import { jsonText, refusedResponse } from "./Refused.js"
 import type { ServerParts } from "./ServerParts.js"
@@ -82,28 +83,32 @@ export const operatingHandlers = (parts: ServerParts) => {
           Effect.map((losses) => jsonText(JSON.stringify(losses.map(lossEntry)))),
           Effect.catchAll(refuseReading)
         ))
-      .handleRaw("prometheus", () =>
-        Effect.zipWith(store.stats, Clock.currentTimeMillis, (stats, now) =>
-          HttpServerResponse.text(
-            prometheusText({
-              version: parts.version,
-              startedAt: parts.startedAt,
-              uptimeSeconds: (now - parts.startedAt) / 1000,
-              process: processUse(),
-              counters,
-              inFlightBytes: parts.inFlight.bytes,
-              store: stats
-            }),
-            { contentType: "text/plain; version=0.0.4; charset=utf-8" }
-          )).pipe(Effect.catchAll(refuseReading)))
-      .handleRaw("healthz", () =>
-        Effect.succeed(jsonText("{\"status\":\"ok\"}")))
+      .handleRaw("prometheus", ({ request }) =>
+        Effect.gen(function*() {
+          const { filter, limit } = yield* Either.mapLeft(parseScrape(parametersOf(request)), badParameter)
+          const stats = yield* store.stats
+          const latest = yield* store.latest(filter)
+          const now = yield* Clock.currentTimeMillis
+          const format = acceptedFormat(request.headers["accept"])
+          const server = {
+            version: parts.version,
+            startedAt: parts.startedAt,
+            uptimeSeconds: (now - parts.startedAt) / 1000,
+            process: processUse(),
+            counters,
+            inFlightBytes: parts.inFlight.bytes,
+            store: stats
+          }
+          return HttpServerResponse.text(prometheusText(format, server, latest, now, limit), {
+            contentType: expositionTypes[format]
+          })
+        }).pipe(Effect.catchAll(refuseReading)))
+      .handleRaw("healthz", () => Effect.succeed(jsonText("{\"status\":\"ok\"}")))
       .handleRaw("readyz", () =>
         store.stats.pipe(
           Effect.timeoutOption(readyTimeout),
           Effect.match({
-            onFailure: (error) =>
-              refusedResponse({ status: 503, code: "not-ready", message: storeProblem(error) }),
+            onFailure: (error) => refusedResponse({ status: 503, code: "not-ready", message: storeProblem(error) }),
             onSuccess: (stats) =>
               stats._tag === "Some"
                 ? jsonText("{\"status\":\"ready\"}")

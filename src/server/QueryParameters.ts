@@ -7,7 +7,7 @@ import {
   type StoreQuery,
   type TagCondition
 } from "../store/MetricStore.js"
-import { DEFAULT_QUERY_LIMIT, MAX_QUERY_LIMIT } from "../wire/Api.js"
+import { DEFAULT_QUERY_LIMIT, DEFAULT_SCRAPE_LIMIT, MAX_QUERY_LIMIT } from "../wire/Api.js"
 
 /** A query as its URL asked for it. */
 export interface ParsedQuery {
@@ -137,6 +137,17 @@ export const parseLimit = (parameters: URLSearchParams): Either.Either<number, s
   const problem = check(parameters, known.losses, false)
   return problem === undefined ? whole("limit", parameters.get("limit"), 1_000, maxLosses) : Either.left(problem)
 }
+
+/** Reads the parameters of `/metrics`: which series, and how many at the most. */
+export const parseScrape = (
+  parameters: URLSearchParams
+): Either.Either<{ readonly filter: SeriesFilter; readonly limit: number }, string> =>
+  Either.gen(function*() {
+    const problem = check(parameters, [...known.filter, "limit"], true)
+    if (problem !== undefined) return yield* Either.left(problem)
+    const limit = yield* whole("limit", parameters.get("limit"), DEFAULT_SCRAPE_LIMIT, MAX_QUERY_LIMIT)
+    return { filter: filterOf(parameters), limit }
+  })
 
 /** Reads the parameters of `/api/query`, or says what is wrong with them. */
 export const parseQuery = (parameters: URLSearchParams): Either.Either<ParsedQuery, string> =>

@@ -10,6 +10,9 @@ export const DEFAULT_QUERY_LIMIT = 100_000
 /** Most points that a query may ask for at once. */
 export const MAX_QUERY_LIMIT = 1_000_000
 
+/** Most series of `/metrics` unless a scrape says otherwise. */
+export const DEFAULT_SCRAPE_LIMIT = 50_000
+
 /** Every refusal over HTTP: a code for programs and a message for people that says what to do. */
 export const Problem = Schema.Struct({
   code: Schema.String,
@@ -304,8 +307,18 @@ const operating = HttpApiGroup.make("operating").add(
     .addError(Problem, { status: 401 })
 ).add(
   HttpApiEndpoint.get("prometheus", "/metrics")
-    .annotateContext(describe("The server's own metrics, in Prometheus text format"))
+    .annotateContext(describe(
+      "The server's own metrics and the newest value of every series, for Prometheus",
+      "Prometheus text format, or OpenMetrics where the Accept header names application/openmetrics-text. " +
+        "Values older than five minutes are left out."
+    ))
+    .annotateContext(withTagParameter)
+    .setUrlParams(Schema.Struct({
+      ...seriesParameters,
+      limit: text(`Most series in the answer, ${DEFAULT_SCRAPE_LIMIT} unless given, at most ${MAX_QUERY_LIMIT}`)
+    }))
     .addSuccess(HttpApiSchema.Text({ contentType: "text/plain; version=0.0.4; charset=utf-8" }))
+    .addError(Problem, { status: 400 })
     .addError(Problem, { status: 401 })
 ).add(
   HttpApiEndpoint.get("healthz", "/healthz")

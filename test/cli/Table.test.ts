@@ -11,6 +11,11 @@ describe("renderTable", () => {
     assert.equal(table, ["NAME    VALUE", "cpu       1.5", "memory     10"].join("\n"))
   })
 
+  it("leaves an optional column out when it would be empty", () => {
+    const columns = [{ heading: "A" }, { heading: "B", optional: true }, { heading: "C", optional: true }]
+    assert.equal(renderTable(columns, [["1", "", ""], ["2", "", "x"]]), ["A  C", "1", "2  x"].join("\n"))
+  })
+
   it("keeps terminal control sequences out", () => {
     assert.doesNotMatch(renderTable([{ heading: "A" }], [["\u001b[2Jgone\r"]]), /[\u001b\r]/)
   })

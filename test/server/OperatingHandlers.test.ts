@@ -82,7 +82,7 @@ describe("the state of the server", () => {
       expect(text).toContain("metrics_collector_build_info{version=\"1.\\\"2\"} 1\n")
       for (const line of text.trimEnd().split("\n")) {
         expect(line).toMatch(
-          /^(?:# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+(?:\{[a-z]+="(?:[^"\\]|\\.)*"\})? -?\d+(?:\.\d+)?(?:e-?\d+)?)$/
+          /^(?:# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+(?:\{[a-z]+="(?:[^"\\]|\\.)*"\})? -?\d+(?:\.\d+)?(?:e-?\d+)?(?: \d+)?)$/
         )
       }
     }).pipe(Effect.provide(memoryStore)))
