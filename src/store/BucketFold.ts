@@ -1,5 +1,4 @@
 import { Either } from "effect"
-import type { JsonObject } from "../domain/Json.js"
 import { makeSeries, type Series } from "../domain/Series.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
 import { type Aggregate, type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "./MetricStore.js"
@@ -115,47 +114,78 @@ export class BucketFold {
     return group
   }
 
-  add(id: number, time: number, value: number, _fields: JsonObject | undefined): void {
+  add(id: number, time: number, value: number): void {
+    this.addSeries(id, [time], [value], 1, time, time + 1)
+  }
+
+  /** The first `count` points of one series, of which those of `from` ≤ t < `to` are meant. */
+  addSeries(
+    id: number,
+    time: ArrayLike<number>,
+    value: ArrayLike<number>,
+    count: number,
+    from: number,
+    to: number
+  ): void {
     const group = this.group(id)
     if (group === undefined) return
-    const start = Math.floor(time / this.buckets.step) * this.buckets.step
-    if (start > this.lastStart) {
-      this.more = true
-      return
-    }
-    const bucket = group.buckets.get(start)
-    if (bucket === undefined) {
-      group.buckets.set(start, {
-        count: 1,
-        sum: value,
-        min: value,
-        max: value,
-        lastTime: time,
-        lastSeries: id,
-        last: value,
-        values: this.hold(value)
-      })
-      // A cursor hides buckets that were given already, so there may be more than the limit.
-      if (++this.total >= (this.limit + (this.cursor?.taken ?? 0)) * 2 + 1_000) this.cut()
-      return
-    }
-    bucket.count++
-    if (bucket.values !== undefined && this.held++ < MAX_HELD_VALUES) bucket.values.push(value)
-    bucket.sum += value
-    if (value < bucket.min) bucket.min = value
-    if (value > bucket.max) bucket.max = value
-    // Of equal times the later arrival counts; between series, which may be read in any order, the later defined one.
-    if (time > bucket.lastTime || (time === bucket.lastTime && id >= bucket.lastSeries)) {
-      bucket.lastTime = time
-      bucket.lastSeries = id
-      bucket.last = value
+    const { step } = this.buckets
+    for (let i = 0; i < count;) {
+      const at = time[i]
+      const start = Math.floor(at / step) * step
+      const bucket = at >= from && at < to ? this.bucketAt(group, start) : undefined
+      if (bucket === undefined) {
+        i++
+        continue
+      }
+      // Neighbours mostly fall into the same bucket.
+      const begin = Math.max(from, start)
+      const end = Math.min(to, start + step)
+      const first = i
+      let { lastSeries, lastTime, max, min, sum } = bucket
+      for (; i < count && time[i] >= begin && time[i] < end; i++) {
+        const own = value[i]
+        sum += own
+        if (own < min) min = own
+        if (own > max) max = own
+        // Of equal times the later arrival counts; between series, which may be read in any order, the later defined.
+        if (time[i] > lastTime || (time[i] === lastTime && id >= lastSeries)) {
+          lastTime = time[i]
+          lastSeries = id
+          bucket.last = own
+        }
+        if (bucket.values !== undefined && this.held++ < MAX_HELD_VALUES) bucket.values.push(own)
+      }
+      bucket.count += i - first
+      bucket.sum = sum
+      bucket.min = min
+      bucket.max = max
+      bucket.lastTime = lastTime
+      bucket.lastSeries = lastSeries
     }
   }
 
-  private hold(value: number): Array<number> | undefined {
-    if (!this.holds) return undefined
-    this.held++
-    return [value]
+  /** The bucket of a group that begins at `start`; `undefined` when the limit cuts it off. */
+  private bucketAt(group: Group, start: number): Bucket | undefined {
+    if (start > this.lastStart) {
+      this.more = true
+      return undefined
+    }
+    const known = group.buckets.get(start)
+    if (known !== undefined) return known
+    group.buckets.set(start, {
+      count: 0,
+      sum: 0,
+      min: Infinity,
+      max: -Infinity,
+      lastTime: -Infinity,
+      lastSeries: -1,
+      last: 0,
+      values: this.holds ? [] : undefined
+    })
+    // A cursor hides buckets that were given already, so there may be more than the limit.
+    if (++this.total >= (this.limit + (this.cursor?.taken ?? 0)) * 2 + 1_000) this.cut()
+    return group.buckets.get(start)
   }
 
   /** Forgets buckets that the limit cuts off; a bucket of the last instant that fits stays with all its groups. */

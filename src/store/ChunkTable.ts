@@ -132,8 +132,10 @@ export class ChunkTable extends ChunkReader {
       }
     }
     const count = points.time.length
-    for (let from = 0; from < count; from += this.chunkPoints) {
-      const piece = slicePoints(points, from, Math.min(count, from + this.chunkPoints))
+    // Pieces of one to two times the size: a remainder of its own would have to be written again with the next.
+    const size = Math.ceil(count / Math.max(1, Math.floor(count / this.chunkPoints)))
+    for (let from = 0; from < count; from += size) {
+      const piece = slicePoints(points, from, Math.min(count, from + size))
       const { data, summary } = encodeChunk(piece.time, piece.value)
       const id = Number(
         this.insert.run(

@@ -38,6 +38,15 @@ interface Fold {
   /** Points after this instant would be cut anyway. */
   readonly bound: number
   readonly add: (id: number, time: number, value: number, fields: JsonObject | undefined) => void
+  readonly addSeries: (
+    id: number,
+    time: ArrayLike<number>,
+    value: ArrayLike<number>,
+    count: number,
+    from: number,
+    to: number,
+    fields: ReadonlyArray<JsonObject | undefined> | undefined
+  ) => void
   readonly answer: () => Either.Either<QueryAnswer, QueryError>
 }
 
@@ -78,12 +87,7 @@ export const startQuery = (
         fold.add(columns.series[i], time, columns.value[i], columns.fields[i])
       }
     },
-    addSeries: (id, time, value, fields, count) => {
-      for (let i = 0; i < count; i++) {
-        const at = time[i]
-        if (at >= from && at < to) fold.add(id, at, value[i], fields?.[i])
-      }
-    },
+    addSeries: (id, time, value, fields, count) => fold.addSeries(id, time, value, count, from, to, fields),
     answer: () => fold.answer()
   })
 }

@@ -1,5 +1,4 @@
 import { Either } from "effect"
-import type { JsonObject } from "../domain/Json.js"
 import type { Series } from "../domain/Series.js"
 import { BucketFold, MAX_HELD_VALUES, tooManyValues } from "./BucketFold.js"
 import type { Cursor } from "./Cursor.js"
@@ -27,13 +26,25 @@ export class RateFold {
     private readonly cursor: Cursor | undefined
   ) {}
 
-  add(id: number, time: number, value: number, _fields: JsonObject | undefined): void {
+  add(id: number, time: number, value: number): void {
     if (this.held > MAX_HELD_VALUES || !this.wanted.has(id)) return
     this.held++
     let counter = this.counters.get(id)
     if (counter === undefined) this.counters.set(id, counter = { time: [], value: [] })
     counter.time.push(time)
     counter.value.push(value)
+  }
+
+  /** The first `count` points of one series, of which those of `from` ≤ t < `to` are meant. */
+  addSeries(
+    id: number,
+    time: ArrayLike<number>,
+    value: ArrayLike<number>,
+    count: number,
+    from: number,
+    to: number
+  ): void {
+    for (let i = 0; i < count; i++) if (time[i] >= from && time[i] < to) this.add(id, time[i], value[i])
   }
 
   answer(): Either.Either<QueryAnswer, QueryError> {
@@ -46,7 +57,7 @@ export class RateFold {
         if (time[order[i]] < (this.cursor?.time ?? -Infinity)) continue
         const now = value[order[i]]
         const before = value[order[i - 1]]
-        sums.add(id, time[order[i]], now < before ? now : now - before, undefined)
+        sums.add(id, time[order[i]], now < before ? now : now - before)
       }
     }
     return Either.map(sums.answer(), ({ series, ...rest }) => ({

@@ -42,6 +42,21 @@ export class RawFold {
     if (this.found.length >= this.limit * 2 + 1_000) this.cut()
   }
 
+  /** The first `count` points of one series, of which those of `from` ≤ t < `to` are meant. */
+  addSeries(
+    id: number,
+    time: ArrayLike<number>,
+    value: ArrayLike<number>,
+    count: number,
+    from: number,
+    to: number,
+    fields: ReadonlyArray<JsonObject | undefined> | undefined
+  ): void {
+    for (let i = 0; i < count; i++) {
+      if (time[i] >= from && time[i] < to) this.add(id, time[i], value[i], fields?.[i])
+    }
+  }
+
   private wasGiven(id: number, cursor: number): boolean {
     if (id !== cursor) return id < cursor
     if (this.toSkip === 0) return false
