@@ -1,6 +1,6 @@
 import { Options } from "@effect/cli"
 import { FileSystem, type Path } from "@effect/platform"
-import { Config, Context, Duration, Effect, Layer, Option, type Redacted, Schema, type Scope } from "effect"
+import { Config, Context, Duration, Effect, Either, Layer, Option, type Redacted, Schema, type Scope } from "effect"
 import type { TlsFiles } from "../server/Listener.js"
 import { MetricsServer } from "../server/MetricsServer.js"
 import { MetricStore } from "../store/MetricStore.js"
@@ -11,7 +11,7 @@ import { type CliFailure, misuse, toFailure } from "./CliFailure.js"
 import { readToken, tokenOptions } from "./ConnectionOptions.js"
 import { dataDirectory, dataDirOption } from "./DataDirectory.js"
 import { dashboardFiles, packageInfo } from "./PackageFiles.js"
-import { parsed, parseDuration } from "./Values.js"
+import { parsed, parseDuration, parseSize } from "./Values.js"
 
 /** Options of every command that runs a server. */
 export const serverOptions = {
@@ -47,6 +47,21 @@ export const serverOptions = {
         onSome: parseDuration
       })
     )
+  ),
+  retentionSize: Options.text("retention-size").pipe(
+    Options.withPseudoName("SIZE"),
+    Options.withDescription(
+      "Delete the oldest days while the store uses more, as in 10GB (METRICS_RETENTION_SIZE; default: no limit)"
+    ),
+    Options.withFallbackConfig(Config.string("retention-size")),
+    Options.optional,
+    parsed(
+      "retention-size",
+      Option.match({
+        onNone: () => Either.right(Option.none<number>()),
+        onSome: (text) => Either.map(parseSize(text), Option.some)
+      })
+    )
   )
 }
 
@@ -78,6 +93,8 @@ export interface ServerChoice {
   readonly tlsKey?: Option.Option<string>
   /** Zero: keep everything. */
   readonly retention: Duration.Duration
+  /** Bytes. */
+  readonly retentionSize: Option.Option<number>
 }
 
 /** A server that is running in this process. */
@@ -130,9 +147,11 @@ export const startServer = (
         "reason" in error && error.reason === "Unprotected" ? misuse(error.message) : toFailure(error)
       )
     )
-    if (Duration.toMillis(choice.retention) > 0) {
+    const age = Duration.toMillis(choice.retention) > 0 ? choice.retention : undefined
+    const bytes = Option.getOrUndefined(choice.retentionSize)
+    if (age !== undefined || bytes !== undefined) {
       yield* Effect.forkScoped(Effect.provideService(
-        enforceRetention(choice.retention),
+        enforceRetention({ age, bytes }),
         MetricStore,
         Context.get(context, MetricStore)
       ))

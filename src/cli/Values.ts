@@ -20,6 +20,26 @@ export const parseDuration = (text: string): Either.Either<Duration.Duration, st
     : Either.right(Duration.millis(Number(match[1]) * unit))
 }
 
+const sizes: { readonly [unit: string]: number | undefined } = {
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40
+}
+
+/** Reads a size as people write it: `500MB`, `10GB`, `1.5GiB`; answers bytes. A bare number is refused. */
+export const parseSize = (text: string): Either.Either<number, string> => {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]i?b)$/i.exec(text.trim())
+  const bytes = match === null ? NaN : Math.round(Number(match[1]) * (sizes[match[2].toLowerCase()] ?? NaN))
+  return bytes > 0
+    ? Either.right(bytes)
+    : Either.left(`"${text}" is no size; write it like 500MB, 10GB or 1.5GiB`)
+}
+
 /** Reads an instant: ISO 8601 or ms since the epoch. */
 export const parseInstant = (text: string): Either.Either<number, string> => {
   const millis = parseTimestamp(/^-?\d+$/.test(text) ? Number(text) : text)

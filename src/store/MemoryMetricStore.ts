@@ -132,7 +132,13 @@ const make = Effect.gen(function*() {
     latest: (filter) => Effect.flatMap(Clock.currentTimeMillis, (now) => index.latest(filter, now)),
     losses: (limit) => Effect.sync(() => losses.slice(-limit).reverse()),
     streams: Effect.sync(() => Array.from(streams.values(), ({ owner: _, ...info }) => info)),
-    stats: Effect.sync(() => ({ series: index.size, points: index.points, bytes: 0, batches: rows.length })),
+    stats: Effect.sync(() => ({
+      series: index.size,
+      points: index.points,
+      bytes: 0,
+      usedBytes: 0,
+      batches: rows.length
+    })),
     expire: (before) =>
       Effect.sync(() => {
         const older = index.olderThan(before)

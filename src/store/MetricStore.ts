@@ -169,6 +169,8 @@ export interface StoreStats {
   readonly points: number
   /** Bytes on disk, write-ahead log included; 0 in memory. */
   readonly bytes: number
+  /** Bytes of them that hold data: pages that are free will be used again before the file grows. */
+  readonly usedBytes: number
   /** Batches that are kept as they came, not yet put in order by series. */
   readonly batches: number
 }

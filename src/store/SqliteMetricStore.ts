@@ -21,6 +21,7 @@ import {
   StreamOwnedError,
   type StreamWriter
 } from "./MetricStore.js"
+import { nextTurn } from "./nextTurn.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { makeSnapshotReader } from "./SnapshotReader.js"
 import { StoreFaults } from "./StoreFaults.js"
@@ -229,17 +230,38 @@ const make = (
         series: index.size,
         points: index.points,
         bytes: fileBytes(path) + fileBytes(`${path}-wal`),
+        usedBytes: usedBytes(db),
         batches: head.logRows
       })),
-      expire: (before) => Effect.suspend(() => expirePoints(parts, before)),
+      expire: (before) => Effect.zipLeft(expirePoints(parts, before), returnSpace(db)),
       live: (capacity) => live.read(capacity)
     })
   })
 
 const limitSize = (db: Sqlite.Database, bytes: number): void => {
-  const pageSize = Number(db.pragma("page_size", { simple: true }))
-  db.pragma(`max_page_count = ${Math.max(1, Math.floor(bytes / pageSize))}`)
+  db.pragma(`max_page_count = ${Math.max(1, Math.floor(bytes / readNumber(db, "page_size")))}`)
 }
+
+const readNumber = (db: Sqlite.Database, pragma: string): number => Number(db.pragma(pragma, { simple: true }))
+
+const usedBytes = (db: Sqlite.Database): number =>
+  (readNumber(db, "page_count") - readNumber(db, "freelist_count")) * readNumber(db, "page_size")
+
+// Pages given back in one turn of the event loop: about 5 ms.
+const pagesPerTurn = 256
+
+/** Gives free pages back to the file system, but for a tenth that will be used again soon. */
+const returnSpace = (db: Sqlite.Database): Effect.Effect<void, StoreError> =>
+  Effect.gen(function*() {
+    const excess = () =>
+      db.open
+        ? tryStore(() => readNumber(db, "freelist_count") - Math.ceil(readNumber(db, "page_count") / 10))
+        : storeClosed()
+    while ((yield* excess()) > pagesPerTurn) {
+      yield* tryStore(() => db.pragma(`incremental_vacuum(${pagesPerTurn})`))
+      yield* nextTurn
+    }
+  })
 
 const fileBytes = (path: string): number => fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
 

@@ -1,7 +1,7 @@
 import { Duration, Either } from "effect"
 import * as assert from "node:assert/strict"
 import { describe, it } from "vitest"
-import { parseDuration, parseInstant, parsePairs } from "../../src/cli/Values.js"
+import { parseDuration, parseInstant, parsePairs, parseSize } from "../../src/cli/Values.js"
 
 describe("parseDuration", () => {
   it.each([
@@ -17,6 +17,21 @@ describe("parseDuration", () => {
 
   it.each(["", "5", "s", "-1s", "1 s x", "1y", "NaNs"])("%o is refused with an example", (text) => {
     assert.match(Either.getOrThrow(Either.flip(parseDuration(text))), /500ms, 1s/)
+  })
+})
+
+describe("parseSize", () => {
+  it.each([
+    ["500MB", 500_000_000],
+    ["10gb", 10_000_000_000],
+    ["1.5 GiB", 1_610_612_736],
+    ["64kib", 65_536]
+  ])("%s is %d bytes", (text, bytes) => {
+    assert.equal(Either.getOrThrow(parseSize(text)), bytes)
+  })
+
+  it.each(["", "5", "GB", "-1GB", "0MB", "10G"])("%o is refused with an example", (text) => {
+    assert.match(Either.getOrThrow(Either.flip(parseSize(text))), /10GB/)
   })
 })
 

@@ -30,7 +30,7 @@ const textOf = (latest: ReadonlyArray<LatestPoint>, format: "prometheus" | "open
       process: { residentBytes: 1, cpuSeconds: 1 },
       counters: new ServerCounters(),
       inFlightBytes: 0,
-      store: { series: 0, points: 0, bytes: 0, batches: 0 }
+      store: { series: 0, points: 0, bytes: 0, usedBytes: 0, batches: 0 }
     },
     latest,
     now,
