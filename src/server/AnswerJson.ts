@@ -47,7 +47,7 @@ export function* queryJson(answer: QueryAnswer, withFields: boolean): Generator<
     }
     piece += "]}"
   }
-  yield `${piece}],"truncated":${answer.truncated}${
+  yield `${piece}],"truncated":${answer.truncated}${answer.overflow === true ? `,"overflow":true` : ""}${
     answer.cursor === undefined ? "" : `,"cursor":${JSON.stringify(answer.cursor)}`
   }}`
 }

@@ -11,6 +11,7 @@ import {
   type StreamWriter
 } from "./MetricStore.js"
 import { nextTurn } from "./nextTurn.js"
+import { DEFAULT_MAX_SERIES, placePoints } from "./Overflow.js"
 import { startQuery } from "./QueryRun.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { storeId } from "./StoreId.js"
@@ -25,153 +26,164 @@ interface Row {
 // Points read in one turn of the event loop: about 5 ms.
 const slice = 50_000
 
-const make = Effect.gen(function*() {
-  const id = yield* storeId
-  const index = new SeriesIndex()
-  const live = new LiveFeed()
-  const streams = new Map<string, StreamState>()
-  const rejections = new Map<string, ReadonlyArray<Rejection>>()
-  const losses: Array<StoredLoss> = []
-  let rows: ReadonlyArray<Row> = []
-  let nextSeries = 1
+/** How a {@link MemoryMetricStore} behaves. */
+export interface MemoryMetricStoreOptions {
+  /** Most series of one metric type (default 10,000); points of further ones share an overflow series. */
+  readonly maxSeries?: number
+}
 
-  const owned = (writer: StreamWriter, now: number): StreamState | StreamOwnedError => {
-    const state = streams.get(writer.stream) ?? newStream(writer, now)
-    return state.owner === writer.owner ? state : new StreamOwnedError({ stream: writer.stream })
-  }
+const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
+  Effect.gen(function*() {
+    const id = yield* storeId
+    const index = new SeriesIndex()
+    const live = new LiveFeed()
+    const streams = new Map<string, StreamState>()
+    const rejections = new Map<string, ReadonlyArray<Rejection>>()
+    const losses: Array<StoredLoss> = []
+    let rows: ReadonlyArray<Row> = []
+    let nextSeries = 1
 
-  const forget = (writer: StreamWriter): ReadonlyArray<Rejection> => {
-    const kept = (rejections.get(writer.stream) ?? []).filter(([offset]) => offset >= writer.acked)
-    rejections.set(writer.stream, kept)
-    return kept
-  }
+    const owned = (writer: StreamWriter, now: number): StreamState | StreamOwnedError => {
+      const state = streams.get(writer.stream) ?? newStream(writer, now)
+      return state.owner === writer.owner ? state : new StreamOwnedError({ stream: writer.stream })
+    }
 
-  const store = (points: Points, now: number): void => {
-    if (points.time.length === 0) return
-    const series = points.series.map((own) => {
-      const known = index.idOf(own.key)
-      if (known !== undefined) return known
-      index.define(nextSeries, own)
-      return nextSeries++
-    })
-    const columns = { series, time: points.time, value: points.value, fields: points.fields }
-    const [from, to] = timeSpan(points.time)
-    rows = [...rows, { columns, from, to }]
-    index.add(columns, now)
-  }
+    const forget = (writer: StreamWriter): ReadonlyArray<Rejection> => {
+      const kept = (rejections.get(writer.stream) ?? []).filter(([offset]) => offset >= writer.acked)
+      rejections.set(writer.stream, kept)
+      return kept
+    }
 
-  return MetricStore.of({
-    id,
-    openStream: (writer, isCurrentOwner) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const state = streams.get(writer.stream) ?? newStream(writer, now)
-        if (state.owner !== writer.owner && isCurrentOwner(state.owner)) {
-          return new StreamOwnedError({ stream: writer.stream })
-        }
-        streams.set(writer.stream, { ...state, owner: writer.owner, sender: writer.sender, lastSeen: now })
-        return Effect.succeed({ next: state.next, rejected: forget(writer) })
-      }),
-    commit: (batch) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<CommitResult, StreamOwnedError> => {
-        const state = owned(batch, now)
-        if (state instanceof StreamOwnedError) return state
-        const admission = admit(batch, state.next)
-        if (admission._tag === "Gap") return Effect.succeed({ _tag: "Gap", next: state.next })
-        const points = pointsFrom(batch.points, admission.firstPoint)
-        store(points, now)
-        streams.set(batch.stream, {
-          ...state,
-          next: admission.next,
-          rejected: state.rejected + admission.rejected.length,
-          lastSeen: now
-        })
-        for (const { count, from, reason, to } of lossesOf(admission.rejected)) {
-          const { sender, stream } = batch
-          losses.push({ stream, sender, fromOffset: from, toOffset: to, count, reason, at: now })
-        }
-        rejections.set(batch.stream, [...rejections.get(batch.stream) ?? [], ...admission.rejected])
-        const rejected = forget(batch)
-        live.publish(points)
-        return Effect.succeed({ _tag: "Committed", next: admission.next, rejected, stored: points.time.length })
-      }),
-    skip: (writer, from, to, reason) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<CommitResult, StreamOwnedError> => {
-        const state = owned(writer, now)
-        if (state instanceof StreamOwnedError) return state
-        if (from > state.next) return Effect.succeed({ _tag: "Gap", next: state.next })
-        const next = Math.max(state.next, to)
-        if (next > state.next) {
-          const { sender, stream } = writer
-          losses.push({ stream, sender, fromOffset: state.next, toOffset: to, count: to - state.next, reason, at: now })
-        }
-        streams.set(writer.stream, { ...state, next, lastSeen: now })
-        return Effect.succeed({ _tag: "Committed", next, rejected: forget(writer), stored: 0 })
-      }),
-    commitPlain: (points) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        store(points, now)
-        live.publish(points)
-      }),
-    query: (query) =>
-      Effect.gen(function*() {
-        const run = yield* Either.flatMap(index.select(query), (selected) => startQuery(query, selected))
-        // Rows are never changed in place: this is a snapshot.
-        const snapshot = rows
-        let read = 0
-        for (const { columns, from, to } of snapshot) {
-          if (to < run.from || from >= run.to()) continue
-          run.add(columns)
-          read += columns.time.length
-          if (read < slice) continue
-          read = 0
-          yield* nextTurn
-        }
-        return yield* run.answer()
-      }),
-    series: (filter) => Effect.suspend(() => index.infos(filter)),
-    latest: (filter) => Effect.flatMap(Clock.currentTimeMillis, (now) => index.latest(filter, now)),
-    losses: (limit) => Effect.sync(() => losses.slice(-limit).reverse()),
-    streams: Effect.sync(() => Array.from(streams.values(), ({ owner: _, ...info }) => info)),
-    stats: Effect.sync(() => ({
-      series: index.size,
-      points: index.points,
-      bytes: 0,
-      usedBytes: 0,
-      batches: rows.length
-    })),
-    expire: (before) =>
-      Effect.sync(() => {
-        const older = index.olderThan(before)
-        const left = new Map<number, { points: number; first: number }>()
-        for (const { id } of older) left.set(id, { points: 0, first: Infinity })
-        const kept: Array<Row> = []
-        for (const row of rows) {
-          if (row.to < before) continue
-          const columns = row.from >= before ? row.columns : dropBefore(row.columns, before)
-          const [from, to] = timeSpan(columns.time)
-          kept.push({ columns, from, to })
-          for (let i = 0; i < columns.time.length; i++) {
-            const own = left.get(columns.series[i])
-            if (own === undefined) continue
-            own.points++
-            own.first = Math.min(own.first, columns.time[i])
+    const store = (points: Points, now: number): void => {
+      if (points.time.length === 0) return
+      const { columns, defined } = placePoints(points, index, maxSeries, () => nextSeries++)
+      for (const [own, series] of defined) index.define(own, series)
+      const [from, to] = timeSpan(points.time)
+      rows = [...rows, { columns, from, to }]
+      index.add(columns, now)
+    }
+
+    return MetricStore.of({
+      id,
+      openStream: (writer, isCurrentOwner) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const state = streams.get(writer.stream) ?? newStream(writer, now)
+          if (state.owner !== writer.owner && isCurrentOwner(state.owner)) {
+            return new StreamOwnedError({ stream: writer.stream })
           }
-        }
-        rows = kept
-        let expired = 0
-        for (const { id, points } of older) {
-          const own = left.get(id) ?? { points: 0, first: Infinity }
-          expired += points - own.points
-          if (own.points === 0) index.free([id])
-          else index.remove(id, points - own.points, own.first, before)
-        }
-        return expired
-      }),
-    live: (capacity) => live.read(capacity)
+          streams.set(writer.stream, { ...state, owner: writer.owner, sender: writer.sender, lastSeen: now })
+          return Effect.succeed({ next: state.next, rejected: forget(writer) })
+        }),
+      commit: (batch) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<CommitResult, StreamOwnedError> => {
+          const state = owned(batch, now)
+          if (state instanceof StreamOwnedError) return state
+          const admission = admit(batch, state.next)
+          if (admission._tag === "Gap") return Effect.succeed({ _tag: "Gap", next: state.next })
+          const points = pointsFrom(batch.points, admission.firstPoint)
+          store(points, now)
+          streams.set(batch.stream, {
+            ...state,
+            next: admission.next,
+            rejected: state.rejected + admission.rejected.length,
+            lastSeen: now
+          })
+          for (const { count, from, reason, to } of lossesOf(admission.rejected)) {
+            const { sender, stream } = batch
+            losses.push({ stream, sender, fromOffset: from, toOffset: to, count, reason, at: now })
+          }
+          rejections.set(batch.stream, [...rejections.get(batch.stream) ?? [], ...admission.rejected])
+          const rejected = forget(batch)
+          live.publish(points)
+          return Effect.succeed({ _tag: "Committed", next: admission.next, rejected, stored: points.time.length })
+        }),
+      skip: (writer, from, to, reason) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<CommitResult, StreamOwnedError> => {
+          const state = owned(writer, now)
+          if (state instanceof StreamOwnedError) return state
+          if (from > state.next) return Effect.succeed({ _tag: "Gap", next: state.next })
+          const next = Math.max(state.next, to)
+          if (next > state.next) {
+            const { sender, stream } = writer
+            losses.push({
+              stream,
+              sender,
+              fromOffset: state.next,
+              toOffset: to,
+              count: to - state.next,
+              reason,
+              at: now
+            })
+          }
+          streams.set(writer.stream, { ...state, next, lastSeen: now })
+          return Effect.succeed({ _tag: "Committed", next, rejected: forget(writer), stored: 0 })
+        }),
+      commitPlain: (points) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          store(points, now)
+          live.publish(points)
+        }),
+      query: (query) =>
+        Effect.gen(function*() {
+          const run = yield* Either.flatMap(index.select(query), (selected) => startQuery(query, selected))
+          // Rows are never changed in place: this is a snapshot.
+          const snapshot = rows
+          let read = 0
+          for (const { columns, from, to } of snapshot) {
+            if (to < run.from || from >= run.to()) continue
+            run.add(columns)
+            read += columns.time.length
+            if (read < slice) continue
+            read = 0
+            yield* nextTurn
+          }
+          return yield* run.answer()
+        }),
+      series: (filter) => Effect.suspend(() => index.infos(filter)),
+      latest: (filter) => Effect.flatMap(Clock.currentTimeMillis, (now) => index.latest(filter, now)),
+      losses: (limit) => Effect.sync(() => losses.slice(-limit).reverse()),
+      streams: Effect.sync(() => Array.from(streams.values(), ({ owner: _, ...info }) => info)),
+      stats: Effect.sync(() => ({
+        series: index.size,
+        points: index.points,
+        bytes: 0,
+        usedBytes: 0,
+        batches: rows.length
+      })),
+      expire: (before) =>
+        Effect.sync(() => {
+          const older = index.olderThan(before)
+          const left = new Map<number, { points: number; first: number }>()
+          for (const { id } of older) left.set(id, { points: 0, first: Infinity })
+          const kept: Array<Row> = []
+          for (const row of rows) {
+            if (row.to < before) continue
+            const columns = row.from >= before ? row.columns : dropBefore(row.columns, before)
+            const [from, to] = timeSpan(columns.time)
+            kept.push({ columns, from, to })
+            for (let i = 0; i < columns.time.length; i++) {
+              const own = left.get(columns.series[i])
+              if (own === undefined) continue
+              own.points++
+              own.first = Math.min(own.first, columns.time[i])
+            }
+          }
+          rows = kept
+          let expired = 0
+          for (const { id, points } of older) {
+            const own = left.get(id) ?? { points: 0, first: Infinity }
+            expired += points - own.points
+            if (own.points === 0) index.free([id])
+            else index.remove(id, points - own.points, own.first, before)
+          }
+          return expired
+        }),
+      live: (capacity) => live.read(capacity)
+    })
   })
-})
 
 /** A whole {@link MetricStore} in memory: for tests and for programs that keep nothing. */
 export const MemoryMetricStore = {
-  layer: Layer.effect(MetricStore, Effect.suspend(() => make))
+  layer: Layer.effect(MetricStore, make({})),
+  layerWith: (options: MemoryMetricStoreOptions) => Layer.effect(MetricStore, make(options))
 } as const

@@ -118,6 +118,8 @@ export interface QueryAnswer {
   readonly series: ReadonlyArray<SeriesPoints>
   /** There are more points than `limit`: ask again with `cursor`. */
   readonly truncated: boolean
+  /** The metric type had too many series: points of some are in the series that takes their place. */
+  readonly overflow?: boolean
   readonly cursor?: string | undefined
 }
 

@@ -5,9 +5,11 @@ import { BucketFold } from "./BucketFold.js"
 import type { Columns } from "./Columns.js"
 import { readCursor } from "./Cursor.js"
 import { type QueryAnswer, QueryError, type StoreQuery } from "./MetricStore.js"
+import { isOverflow, originalSeries } from "./Overflow.js"
 import { RateFold } from "./RateFold.js"
 import { RawFold } from "./RawFold.js"
 import type { SeriesEntry } from "./SeriesIndex.js"
+import { makeSeriesMatcher } from "./SeriesMatcher.js"
 
 /**
  * A query while it runs: it is fed with points, those of one series in the
@@ -19,8 +21,8 @@ export interface QueryRun {
   readonly from: number
   /** Points at or after this instant are not wanted. It comes down when enough older ones were found. */
   readonly to: () => number
-  /** Whether fields of points are wanted. */
-  readonly fields: boolean
+  /** Whether fields of the points of a series are wanted. */
+  readonly wantsFields: (id: number) => boolean
   /** Points of any series; those of series that were not selected are left out. */
   readonly add: (columns: Columns) => void
   /** The first `count` points of one selected series; `fields` by their places. */
@@ -66,11 +68,30 @@ export const startQuery = (
   if (query.cursor !== undefined && !ours) {
     return Either.left(new QueryError({ message: "cursor: is none of this server; begin again without it" }))
   }
+  const made = makeSeriesMatcher(query)
+  if (Either.isLeft(made)) return Either.left(made.left)
+  const matcher = made.right
   const { buckets, limit, to } = query
   // Growth needs the point before, also where that was given already.
   const from = cursor === undefined || buckets?.aggregate === "rate" ? query.from : Math.max(query.from, cursor.time)
   const wanted = new Map<number, Series>()
-  for (const { id, series } of selected) wanted.set(id, series)
+  // Overflow series of which only some points are meant, by what their fields say.
+  const searched = new Map<number, string>()
+  const overflowing = new Set<number>()
+  for (const { id, series } of selected) {
+    wanted.set(id, series)
+    if (!isOverflow(series)) continue
+    overflowing.add(id)
+    if (!matcher.matches(series)) searched.set(id, series.metricType)
+  }
+  let overflow = false
+  const isMeant = (metricType: string, fields: JsonObject | undefined): boolean => {
+    const series = originalSeries(metricType, fields)
+    if (series === undefined) return false
+    // A value on which a pattern takes too long does not match.
+    matcher.prepare([series])
+    return matcher.matches(series)
+  }
   const fold: Fold = buckets === undefined
     ? new RawFold(limit, wanted, cursor)
     : buckets.aggregate === "rate"
@@ -79,15 +100,28 @@ export const startQuery = (
   return Either.right({
     from,
     to: () => Math.min(to, fold.bound + 1),
-    fields: buckets === undefined && query.fields !== false,
+    wantsFields: (id) => searched.has(id) || (buckets === undefined && query.fields !== false),
     add: (columns) => {
       for (let i = 0; i < columns.time.length; i++) {
         const time = columns.time[i]
         if (time < from || time >= to) continue
-        fold.add(columns.series[i], time, columns.value[i], columns.fields[i])
+        const id = columns.series[i]
+        const metricType = searched.get(id)
+        if (metricType !== undefined && !isMeant(metricType, columns.fields[i])) continue
+        overflow ||= overflowing.has(id)
+        fold.add(id, time, columns.value[i], columns.fields[i])
       }
     },
-    addSeries: (id, time, value, fields, count) => fold.addSeries(id, time, value, count, from, to, fields),
-    answer: () => fold.answer()
+    addSeries: (id, time, value, fields, count) => {
+      if (!overflowing.has(id)) return fold.addSeries(id, time, value, count, from, to, fields)
+      const metricType = searched.get(id)
+      for (let i = 0; i < count; i++) {
+        if (time[i] < from || time[i] >= to) continue
+        if (metricType !== undefined && !isMeant(metricType, fields?.[i])) continue
+        overflow = true
+        fold.add(id, time[i], value[i], fields?.[i])
+      }
+    },
+    answer: () => Either.map(fold.answer(), (answer) => overflow ? { ...answer, overflow } : answer)
   })
 }

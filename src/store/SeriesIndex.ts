@@ -3,6 +3,7 @@ import type { Series } from "../domain/Series.js"
 import type { Columns } from "./Columns.js"
 import { LatestPoints, type Newest } from "./LatestPoints.js"
 import type { LatestPoint, QueryError, SeriesFilter, SeriesInfo } from "./MetricStore.js"
+import { isOverflow } from "./Overflow.js"
 import { makeSeriesMatcher } from "./SeriesMatcher.js"
 
 /** What is known of one series. */
@@ -53,6 +54,11 @@ export class SeriesIndex {
     let size = 0
     for (const { points } of this.byId.values()) if (points > 0) size++
     return size
+  }
+
+  /** Series of a metric type. */
+  sizeOf(metricType: string): number {
+    return this.byType.get(metricType)?.size ?? 0
   }
 
   idOf(key: string): number | undefined {
@@ -134,21 +140,27 @@ export class SeriesIndex {
     return Array.from(this.byId.values()).filter(({ first }) => first < before)
   }
 
-  private matching(filter: SeriesFilter): Either.Either<Array<Entry>, QueryError> {
+  private matching(
+    filter: SeriesFilter,
+    also: (series: Series) => boolean = () => false
+  ): Either.Either<Array<Entry>, QueryError> {
     return Either.flatMap(makeSeriesMatcher(filter), ({ matches, prepare }) => {
       const candidates = Array.from(
         filter.metricType === undefined ? this.byId.values() : this.byType.get(filter.metricType) ?? []
       ).filter(({ points }) => points > 0)
       return Either.map(
         prepare(candidates.map(({ series }) => series)),
-        () => candidates.filter(({ series }) => matches(series))
+        () => candidates.filter(({ series }) => matches(series) || also(series))
       )
     })
   }
 
-  /** The series that a filter means and that have points, in the order of their definition. */
+  /**
+   * The series that a filter means and that have points, and those overflow
+   * series in which there may be points of such series.
+   */
   select(filter: SeriesFilter): Either.Either<ReadonlyArray<SeriesEntry>, QueryError> {
-    return this.matching(filter)
+    return this.matching(filter, isOverflow)
   }
 
   /** The series that the filter means and that have points, in the order of their keys. */

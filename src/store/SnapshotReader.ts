@@ -45,7 +45,7 @@ class Snapshot {
   private readChunk(id: number, place: ChunkPlace): void {
     const read = this.chunks.readInto(place.id, this.buffer)
     if (Either.isLeft(read)) return this.damaged(place.id, read.left)
-    const fields = this.run.fields ? this.chunks.readFields(place.id) : Either.right(undefined)
+    const fields = this.run.wantsFields(id) ? this.chunks.readFields(place.id) : Either.right(undefined)
     if (Either.isLeft(fields)) this.damaged(place.id, fields.left)
     this.run.addSeries(id, this.buffer.time, this.buffer.value, Either.getOrUndefined(fields), this.buffer.count)
   }

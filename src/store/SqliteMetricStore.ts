@@ -22,6 +22,7 @@ import {
   type StreamWriter
 } from "./MetricStore.js"
 import { nextTurn } from "./nextTurn.js"
+import { DEFAULT_MAX_SERIES, placePoints } from "./Overflow.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { makeSnapshotReader } from "./SnapshotReader.js"
 import { StoreFaults } from "./StoreFaults.js"
@@ -40,6 +41,8 @@ export interface SqliteMetricStoreOptions {
   readonly fileName?: string
   /** Most bytes of the file; past it writes fail as on a full disk (default: no limit). */
   readonly maxBytes?: number
+  /** Most series of one metric type (default 10,000); points of further ones share an overflow series. */
+  readonly maxSeries?: number
   /** When points that are in the log become chunks (default: 256 points of a series, 15 minutes, 64 MiB of log). */
   readonly flush?: Partial<FlushLimits>
 }
@@ -80,7 +83,7 @@ const readId = (db: Sqlite.Database, commits: GroupCommit): Effect.Effect<string
   })
 
 const make = (
-  { dataDir, fileName = "store.db", flush, maxBytes }: SqliteMetricStoreOptions
+  { dataDir, fileName = "store.db", flush, maxBytes, maxSeries = DEFAULT_MAX_SERIES }: SqliteMetricStoreOptions
 ): Effect.Effect<typeof MetricStore.Service, SqliteFileError | StoreError, Scope.Scope> =>
   Effect.gen(function*() {
     const path = nodePath.join(dataDir, fileName)
@@ -126,27 +129,21 @@ const make = (
       statements.addLoss.run({ ...loss, stream, sender })
     }
 
-    // What memory knows of series is committed; what it does not know, the
-    // file may, when a neighbour in this transaction was faster.
-    const identify = (series: Series, defined: Map<string, readonly [number, Series]>): number => {
-      const known = index.idOf(series.key) ?? defined.get(series.key)?.[0]
-      if (known !== undefined) return known
+    // What memory does not know, the file may, when a neighbour in this transaction was faster.
+    const define = (series: Series): number => {
       const { key, kind = null, unit = null } = series
       const own = (statements.seriesId.get(key) ?? statements.addSeries.get(key, kind, unit))?.id
       if (own === undefined) throw new Error("a series got no id")
-      defined.set(key, [own, series])
       return own
     }
 
     const store = (points: Points): Stored => {
       if (points.time.length === 0) return nothing
-      const defined = new Map<string, readonly [number, Series]>()
-      const series = points.series.map((own) => identify(own, defined))
-      const columns = { series, time: points.time, value: points.value, fields: points.fields }
+      const { columns, defined } = placePoints(points, index, maxSeries, define)
       const data = encodeLogRow(columns)
       const row = Number(statements.addRow.run(logRowCrc(data), data).lastInsertRowid)
       faults.reach("append")
-      return { points, columns, row, bytes: data.length, defined: Array.from(defined.values()) }
+      return { points, columns, row, bytes: data.length, defined }
     }
 
     const show = ({ bytes, columns, defined, points, row }: Stored, now: number): void => {

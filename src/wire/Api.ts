@@ -82,6 +82,8 @@ export const AnswerPoint: Schema.Schema<AnswerPoint> = Schema.declare(isPoint, {
 export const QueryResult = Schema.Struct({
   series: Schema.Array(Schema.Struct({ ...identityFields, points: Schema.Array(AnswerPoint) })),
   truncated: Schema.Boolean,
+  /** The metric type has too many series; points of some stand in one series that takes their place. */
+  overflow: Schema.optionalWith(Schema.Boolean, { exact: true }),
   cursor: Schema.optionalWith(Schema.String, { exact: true })
 }).annotations({ identifier: "QueryResult" })
 export type QueryResult = typeof QueryResult.Type
