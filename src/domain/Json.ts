@@ -115,9 +115,12 @@ export const metadataProblem = (value: unknown): string | undefined => {
 /** Whether a value is a JSON object within {@link MetadataLimits}. */
 export const isMetadata = (value: unknown): value is JsonObject => metadataProblem(value) === undefined
 
-/** Freezes a JSON value through all its levels, so that caches may key on the object. */
+/**
+ * Freezes a JSON value through all its levels, so that caches may key on the
+ * object; also below an object that its owner froze by itself.
+ */
 export const deepFreeze = <A extends Json>(value: A): A => {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+  if (typeof value === "object" && value !== null) {
     Object.freeze(value)
     for (const item of Object.values(value)) deepFreeze(item)
   }

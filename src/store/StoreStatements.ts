@@ -25,7 +25,30 @@ export interface LogRow {
 }
 
 /** The statements of a store's file beside those of its chunks. */
-export const prepareStatements = (db: Sqlite.Database) => ({
+export interface StoreStatements {
+  readonly seriesId: Sqlite.Statement<[string], { readonly id: number }>
+  readonly addSeries: Sqlite.Statement<[string, string | null, string | null], { readonly id: number }>
+  readonly allSeries: Sqlite.Statement<[number, number], SeriesRow>
+  readonly setSeries: Sqlite.Statement<
+    [number, number, number, number, number | null, number | null, string | null, number]
+  >
+  readonly changeSeries: Sqlite.Statement<[number, number, number, number | null, number | null, string | null, number]>
+  readonly removeSeries: Sqlite.Statement<[number]>
+  readonly addRow: Sqlite.Statement<[number, Buffer]>
+  readonly trimRows: Sqlite.Statement<[number]>
+  readonly rows: Sqlite.Statement<[number, number], LogRow>
+  readonly stream: Sqlite.Statement<[string], StreamState>
+  readonly streams: Sqlite.Statement<[], StreamState>
+  readonly setStream: Sqlite.Statement<[StreamState]>
+  readonly addRejection: Sqlite.Statement<[string, number, string]>
+  readonly forgetRejections: Sqlite.Statement<[string, number]>
+  readonly rejections: Sqlite.Statement<[string], { readonly at: number; readonly reason: string }>
+  readonly addLoss: Sqlite.Statement<[StoredLoss]>
+  readonly losses: Sqlite.Statement<[number], StoredLoss>
+}
+
+/** Prepares them. */
+export const prepareStatements = (db: Sqlite.Database): StoreStatements => ({
   seriesId: db.prepare<[string], { readonly id: number }>("SELECT id FROM series WHERE key = ?"),
   addSeries: db.prepare<[string, string | null, string | null], { readonly id: number }>(
     "INSERT INTO series (key, kind, unit) VALUES (?, ?, ?) RETURNING id"
@@ -65,6 +88,3 @@ export const prepareStatements = (db: Sqlite.Database) => ({
     "SELECT stream, sender, from_offset AS fromOffset, to_offset AS toOffset, count, reason, at FROM losses ORDER BY id DESC LIMIT ?"
   )
 })
-
-/** What {@link prepareStatements} makes. */
-export type StoreStatements = ReturnType<typeof prepareStatements>
