@@ -1,5 +1,7 @@
 import { Either } from "effect"
 import { makeSeries, type Series } from "../domain/Series.js"
+import { type DayRollup, MINUTE } from "./chunk/DayRollup.js"
+import { DAY } from "./chunk/SeriesColumns.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
 import { type Aggregate, type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "./MetricStore.js"
 
@@ -165,6 +167,28 @@ export class BucketFold {
     }
   }
 
+  /** The rows `from` ≤ row < `to` of a rollup of one series. */
+  addRollup(id: number, rollup: DayRollup, from: number, to: number): void {
+    const group = this.group(id)
+    if (group === undefined) return
+    const { step } = this.buckets
+    for (let row = from; row < to; row++) {
+      const begin = rollup.day * DAY + rollup.minute[row] * MINUTE
+      const bucket = this.bucketAt(group, Math.floor(begin / step) * step)
+      if (bucket === undefined) continue
+      bucket.count += rollup.count[row]
+      bucket.sum += rollup.sum[row]
+      if (rollup.min[row] < bucket.min) bucket.min = rollup.min[row]
+      if (rollup.max[row] > bucket.max) bucket.max = rollup.max[row]
+      const lastTime = begin + rollup.lastAt[row]
+      if (lastTime > bucket.lastTime || (lastTime === bucket.lastTime && id >= bucket.lastSeries)) {
+        bucket.lastTime = lastTime
+        bucket.lastSeries = id
+        bucket.last = rollup.last[row]
+      }
+    }
+  }
+
   /** The bucket of a group that begins at `start`; `undefined` when the limit cuts it off. */
   private bucketAt(group: Group, start: number): Bucket | undefined {
     if (start > this.lastStart) {
@@ -216,8 +240,25 @@ export class BucketFold {
     return this.held > MAX_HELD_VALUES ? Either.left(tooManyValues(this.aggregate)) : Either.right(this.put())
   }
 
+  /** All buckets of a group, oldest first. */
+  private whole({ buckets, series: { metricType, origin, tags } }: Group): SeriesPoints {
+    const time = Float64Array.from(buckets.keys()).sort()
+    const value = Array.from(time, (start) => {
+      const bucket = buckets.get(start)
+      return bucket === undefined ? NaN : valueOf(bucket, this.aggregate)
+    })
+    return { origin, metricType, tags, time: Array.from(time), value, fields: value.map(() => undefined) }
+  }
+
   private put(): QueryAnswer {
     const keys = Array.from(this.groups.keys()).sort()
+    if (!this.more && this.cursor === undefined && this.total <= this.limit) {
+      const groups = keys.flatMap((key) => this.groups.get(key) ?? [])
+      return {
+        series: groups.filter(({ buckets }) => buckets.size > 0).map((own) => this.whole(own)),
+        truncated: false
+      }
+    }
     const all: Array<{ readonly key: string; readonly start: number; readonly bucket: Bucket }> = []
     for (const key of keys) {
       for (const [start, bucket] of this.groups.get(key)?.buckets ?? []) all.push({ key, start, bucket })

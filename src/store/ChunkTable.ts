@@ -15,6 +15,7 @@ import {
   splitByDay
 } from "./chunk/SeriesColumns.js"
 import type { HeadSeries } from "./Head.js"
+import { RollupTable } from "./RollupTable.js"
 
 /** What the index of the chunks tells of one. */
 export interface ChunkPlace {
@@ -91,6 +92,7 @@ export class ChunkTable extends ChunkReader {
 
   constructor(db: Sqlite.Database, private readonly chunkPoints: number) {
     super(db)
+    this.rollups = new RollupTable(db, this)
     this.insert = db.prepare(
       "INSERT INTO chunks (series, first, last, count, sum, min, max, first_value, last_value, data) " +
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -108,11 +110,14 @@ export class ChunkTable extends ChunkReader {
     this.first = db.prepare<[number], number | null>("SELECT min(first) FROM chunks WHERE series = ?").pluck()
   }
 
+  /** Tells of chunks that stand in a rollup: they are never merged into. */
+  private readonly rollups: RollupTable
+
   private tailOf(series: number, day: number): Tail | undefined {
     const known = this.tails.get(series)
     if (known?.day === day) return known
     const found = this.newest.get(series, day * DAY, (day + 1) * DAY)
-    return found === undefined ? undefined : { ...found, day }
+    return found === undefined || found.id <= this.rollups.upTo(series, day) ? undefined : { ...found, day }
   }
 
   /** What was remembered of transactions that failed must not be used. */
@@ -158,17 +163,24 @@ export class ChunkTable extends ChunkReader {
     }
   }
 
-  /** Turns the points of a series into chunks, the small last one of each day grown by its share. */
-  add(head: HeadSeries): void {
+  /**
+   * Turns the points of a series into chunks, the small last one of each day
+   * grown by its share; answers the days.
+   */
+  add(head: HeadSeries): ReadonlyArray<number> {
     const { fields, id, time, value } = head
     const filled = fields === undefined ? undefined : Array.from(time, (_, i) => fields[i])
-    for (const { day, points } of splitByDay(sortByTime(columnsOf(time, value, filled)))) this.addDay(id, day, points)
+    return splitByDay(sortByTime(columnsOf(time, value, filled))).map(({ day, points }) => {
+      this.addDay(id, day, points)
+      return day
+    })
   }
 
   /** Deletes the points of a series older than `before`; answers how many went and the first instant that is left. */
   expire(series: number, before: number): { readonly removed: number; readonly first: number | undefined } {
     let removed = 0
     this.tails.delete(series)
+    this.rollups.expire(series, dayOf(before))
     for (const { count, id, last } of this.find(series, -Infinity, before)) {
       if (last < before) {
         this.delete(id)
@@ -183,6 +195,12 @@ export class ChunkTable extends ChunkReader {
       this.replace(id, slicePoints(read.right, from, read.right.time.length))
     }
     return { removed, first: this.first.get(series) ?? undefined }
+  }
+
+  /** Brings the rollup of a series and day up to date. */
+  roll(series: number, day: number): void {
+    this.tails.delete(series)
+    this.rollups.update(series, day)
   }
 
   private replace(id: number, points: SeriesColumns): void {

@@ -17,12 +17,13 @@ const slice = 48
  */
 export const flushSeries = (parts: StoreParts, due: ReadonlyArray<HeadSeries>): Effect.Effect<void, StoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const { chunks, commits, faults, head, index, statements } = parts
+    const { chunks, commits, faults, head, index, rollups, statements } = parts
     const ids = due.map(({ id }) => id)
     return commits.writeNow({
       run: () => {
+        const written: Array<ReadonlyArray<number>> = []
         for (const own of due) {
-          chunks.add(own)
+          written.push(chunks.add(own))
           faults.reach("flush")
           const entry = index.entryOf(own.id)
           const newest = index.newestOf(own.id, now)
@@ -40,9 +41,10 @@ export const flushSeries = (parts: StoreParts, due: ReadonlyArray<HeadSeries>): 
         const oldest = head.oldestRowWithout(ids)
         statements.trimRows.run(oldest)
         faults.reach("trim")
-        return oldest
+        return { oldest, written }
       },
-      committed: (oldest) => {
+      committed: ({ oldest, written }) => {
+        due.forEach((own, i) => rollups.note(own.id, written[i], own.time.length))
         head.drop(ids)
         head.trim(oldest)
       }
@@ -60,6 +62,25 @@ const flushDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>
       yield* nextTurn
     }
   })
+
+// Rollups of one transaction: about 5 ms of work.
+const rollupSlice = 6
+
+/** Brings rollups up to date, in slices. */
+const rollDue = ({ chunks, commits, rollups }: StoreParts): Effect.Effect<void, StoreError> =>
+  Effect.gen(function*() {
+    while (true) {
+      const due = rollups.take(rollupSlice)
+      if (due.length === 0) return
+      yield* commits.writeNow({
+        run: () => {
+          for (const { day, series } of due) chunks.roll(series, day)
+        },
+        committed: () => undefined
+      })
+      yield* nextTurn
+    }
+  }).pipe(Effect.tapError(() => Effect.sync(() => chunks.forget())))
 
 /** Waits until something is full or old; no timer runs while nothing waits. */
 const untilDue = ({ head, limits }: StoreParts, wake: Effect.Latch): Effect.Effect<void> =>
@@ -80,6 +101,7 @@ export const keepFlushing = (parts: StoreParts, wake: Effect.Latch): Effect.Effe
     yield* untilDue(parts, wake)
     yield* wake.close
     yield* flushDue(parts)
+    yield* rollDue(parts)
   }).pipe(
     Effect.catchAll((error) =>
       Effect.zipRight(

@@ -4,7 +4,8 @@ import type { Series } from "../domain/Series.js"
 import { BucketFold } from "./BucketFold.js"
 import type { Columns } from "./Columns.js"
 import { readCursor } from "./Cursor.js"
-import { type QueryAnswer, QueryError, type StoreQuery } from "./MetricStore.js"
+import { type DayRollup, MINUTE } from "./chunk/DayRollup.js"
+import { type Aggregate, type QueryAnswer, QueryError, type StoreQuery } from "./MetricStore.js"
 import { isOverflow, originalSeries } from "./Overflow.js"
 import { RateFold } from "./RateFold.js"
 import { RawFold } from "./RawFold.js"
@@ -25,16 +26,29 @@ export interface QueryRun {
   readonly wantsFields: (id: number) => boolean
   /** Points of any series; those of series that were not selected are left out. */
   readonly add: (columns: Columns) => void
-  /** The first `count` points of one selected series; `fields` by their places. */
+  /** The first `count` points of one selected series, of those within `clip`; `fields` by their places. */
   readonly addSeries: (
     id: number,
     time: ArrayLike<number>,
     value: ArrayLike<number>,
     fields: ReadonlyArray<JsonObject | undefined> | undefined,
-    count: number
+    count: number,
+    clip?: { readonly from: number; readonly to: number }
   ) => void
+  /**
+   * Takes rows of a rollup of one selected series instead of its points;
+   * `undefined` when the answer needs the points.
+   */
+  readonly addRollup: ((id: number, rollup: DayRollup, from: number, to: number) => void) | undefined
+  /** Whether points of a series are told apart, so that no rollup can stand for them. */
+  readonly isSearched: (id: number) => boolean
   readonly answer: () => Either.Either<QueryAnswer, QueryError>
 }
+
+const everywhere = { from: -Infinity, to: Infinity }
+
+/** Aggregates that the minutes of a rollup give exactly. */
+const rolled: ReadonlySet<Aggregate> = new Set<Aggregate>(["avg", "min", "max", "sum", "count", "last"])
 
 interface Fold {
   /** Points after this instant would be cut anyway. */
@@ -112,8 +126,10 @@ export const startQuery = (
         fold.add(id, time, columns.value[i], columns.fields[i])
       }
     },
-    addSeries: (id, time, value, fields, count) => {
-      if (!overflowing.has(id)) return fold.addSeries(id, time, value, count, from, to, fields)
+    addSeries: (id, time, value, fields, count, clip = everywhere) => {
+      if (!overflowing.has(id)) {
+        return fold.addSeries(id, time, value, count, Math.max(from, clip.from), Math.min(to, clip.to), fields)
+      }
       const metricType = searched.get(id)
       for (let i = 0; i < count; i++) {
         if (time[i] < from || time[i] >= to) continue
@@ -122,6 +138,11 @@ export const startQuery = (
         fold.add(id, time[i], value[i], fields?.[i])
       }
     },
+    addRollup: fold instanceof BucketFold && buckets !== undefined && buckets.step % MINUTE === 0 &&
+        rolled.has(buckets.aggregate)
+      ? (id, rollup, first, end) => fold.addRollup(id, rollup, first, end)
+      : undefined,
+    isSearched: (id) => overflowing.has(id),
     answer: () => Either.map(fold.answer(), (answer) => overflow ? { ...answer, overflow } : answer)
   })
 }

@@ -23,6 +23,7 @@ import {
 } from "./MetricStore.js"
 import { nextTurn } from "./nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./Overflow.js"
+import { RollupQueue } from "./RollupQueue.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { makeSnapshotReader } from "./SnapshotReader.js"
 import { StoreFaults } from "./StoreFaults.js"
@@ -47,7 +48,12 @@ export interface SqliteMetricStoreOptions {
   readonly flush?: Partial<FlushLimits>
 }
 
-const defaultLimits: FlushLimits = { chunkPoints: 256, maxAge: 15 * 60_000, logBytes: 64 * 1024 * 1024 }
+const defaultLimits: FlushLimits = {
+  chunkPoints: 256,
+  maxAge: 15 * 60_000,
+  logBytes: 64 * 1024 * 1024,
+  rollupPoints: 4_096
+}
 
 interface Stored {
   readonly points: Points
@@ -103,7 +109,8 @@ const make = (
     const head = new Head(limits.chunkPoints)
     const live = new LiveFeed()
     const chunks = yield* tryStore(() => new ChunkTable(db, limits.chunkPoints))
-    const parts: StoreParts = { path, statements, commits, chunks, index, head, limits, faults }
+    const rollups = new RollupQueue(limits.rollupPoints)
+    const parts: StoreParts = { path, statements, commits, chunks, index, head, rollups, limits, faults }
     yield* loadStore(parts)
     const reader = yield* makeSnapshotReader(path, index, head)
     const wake = yield* Effect.makeLatch(wantsFlush(parts))

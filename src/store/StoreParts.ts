@@ -2,6 +2,7 @@ import type { Context } from "effect"
 import type { ChunkTable } from "./ChunkTable.js"
 import type { GroupCommit } from "./GroupCommit.js"
 import type { Head } from "./Head.js"
+import type { RollupQueue } from "./RollupQueue.js"
 import type { SeriesIndex } from "./SeriesIndex.js"
 import type { StoreFaults } from "./StoreFaults.js"
 import type { StoreStatements } from "./StoreStatements.js"
@@ -14,6 +15,8 @@ export interface FlushLimits {
   readonly maxAge: number
   /** Most bytes of the log: they bound how much a start has to read, and the memory of what waits. */
   readonly logBytes: number
+  /** Points by which a day of a series grows until its rollup is brought up to date. */
+  readonly rollupPoints: number
 }
 
 /** What the parts of one open store share. */
@@ -24,6 +27,7 @@ export interface StoreParts {
   readonly chunks: ChunkTable
   readonly index: SeriesIndex
   readonly head: Head
+  readonly rollups: RollupQueue
   readonly limits: FlushLimits
   readonly faults: Context.Tag.Service<StoreFaults>
 }

@@ -12,6 +12,8 @@ export const STORE_APPLICATION_ID = 0x4d437374
  *   series has passed it
  * - `chunks`: points of one series and UTC day, as in docs/chunk-format.md. Of two chunks of a series and day the one
  *   with the smaller id holds the earlier arrivals
+ * - `rollups`: the points of one series and UTC day, minute by minute: of all its chunks up to `up_to`, which never
+ *   change again. Points that came later are added from time to time
  * - `fields`: the fields of a chunk's points, where there are any
  * - `streams`, `rejections`, `losses`: what is known of senders
  *
@@ -52,6 +54,13 @@ export const storeMigrations: ReadonlyArray<string> = [
     data BLOB NOT NULL
   ) STRICT;
   CREATE INDEX chunks_of_series ON chunks (series, first, last, count);
+  CREATE TABLE rollups (
+    series INTEGER NOT NULL,
+    day INTEGER NOT NULL,
+    up_to INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (series, day)
+  ) STRICT;
   CREATE TABLE fields (chunk INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
   CREATE TABLE streams (
     stream TEXT PRIMARY KEY,

@@ -81,7 +81,10 @@ const stores: ReadonlyArray<readonly [name: string, layer: Layer.Layer<MetricSto
   ["memory", MemoryMetricStore.layer],
   ["SQLite", inFreshDirectory({})],
   ["SQLite in chunks of 8", inFreshDirectory({ flush: { chunkPoints: 8 } })],
-  ["SQLite with chunks at once", inFreshDirectory({ flush: { chunkPoints: 4, maxAge: 0, logBytes: 0 } })]
+  [
+    "SQLite with chunks and rollups at once",
+    inFreshDirectory({ flush: { chunkPoints: 4, maxAge: 0, logBytes: 0, rollupPoints: 1 } })
+  ]
 ]
 
 /** All pages of an answer put together; each page goes on where the one before ended. */

@@ -19,7 +19,10 @@ const stores: ReadonlyArray<readonly [name: string, layer: Layer.Layer<MetricSto
   ["memory", MemoryMetricStore.layer],
   ["SQLite", inFreshDirectory({})],
   // Nothing waits: every commit is flushed, and most flushes merge into a small chunk.
-  ["SQLite with chunks at once", inFreshDirectory({ flush: { chunkPoints: 4, maxAge: 0, logBytes: 0 } })]
+  [
+    "SQLite with chunks and rollups at once",
+    inFreshDirectory({ flush: { chunkPoints: 4, maxAge: 0, logBytes: 0, rollupPoints: 1 } })
+  ]
 ]
 
 describe.each(stores)("a store in %s", (_, layer) => {
