@@ -1,5 +1,19 @@
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
+
+/** Files that run for long whatever the machine: begun last, they would be waited for alone. */
+const long = ["test/package/", "test/e2e/", "test/store/QueryOracle", "test/sender/DeliveryUnderFaults"]
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const found = long.findIndex((part) => moduleId.includes(part))
+      return found === -1 ? long.length : found
+    }
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
+  }
+}
 
 export default defineConfig({
   test: {
@@ -8,6 +22,7 @@ export default defineConfig({
     // On two processors Vitest would run one file at a time, and many of ours wait for sockets and processes.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     minWorkers: 1,
+    sequence: { sequencer: LongFirst },
     testTimeout: 30_000,
     hookTimeout: 120_000
   }

@@ -4,9 +4,9 @@
  */
 import { CliConfig, Command, ValidationError } from "@effect/cli"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { Cause, Console, Effect, Exit, Layer, Option } from "effect"
+import { Cause, Console, Effect, Either, Exit, Layer, Option } from "effect"
 import { checkCommand, checkHelp } from "./cli/Check.js"
-import { CliFailure } from "./cli/CliFailure.js"
+import { CliFailure, misuse } from "./cli/CliFailure.js"
 import { configurationLayer } from "./cli/Configuration.js"
 import { type Extension, type Extensions, extensionsLayer, noExtensions } from "./cli/Extensions.js"
 import { commandPage, overviewPage } from "./cli/Help.js"
@@ -57,6 +57,16 @@ const splitAssignments = (argv: ReadonlyArray<string>): ReadonlyArray<string> =>
     return match === null ? [word] : [match[1], match[2]]
   })
 
+// @effect/cli takes an option with an empty value for one that was not given,
+// and would go on without what was meant.
+const checkValues = (argv: ReadonlyArray<string>): Either.Either<void, CliFailure> => {
+  const words = wordsOf(argv)
+  const empty = words.find((word, index) => /^--[a-z][a-z-]*$/.test(word) && words[index + 1] === "")
+  return empty === undefined
+    ? Either.void
+    : Either.left(misuse(`${empty} is empty; give it a value, or leave it out`))
+}
+
 /**
  * Runs the command with the words of `argv` (the first two being the runtime
  * and the script, as in `process.argv`). A wrong call fails with what
@@ -67,6 +77,7 @@ export const run = (
 ): Effect.Effect<void, CliFailure | ValidationError.ValidationError, Extensions> =>
   Effect.gen(function*() {
     const { level, words } = yield* splitLogLevel(splitAssignments(argv))
+    yield* checkValues(words)
     const work = Effect.gen(function*() {
       const { version } = yield* packageInfo
       const page = helpPage(words, version)

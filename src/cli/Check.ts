@@ -8,7 +8,7 @@ import { probeSocket } from "../sender/SocketTransport.js"
 import { parseEndpoint } from "../wire/Endpoint.js"
 import { chosenGenerators } from "./Agent.js"
 import { failure, messageOf, misuse } from "./CliFailure.js"
-import { endpointOptions, readToken, tokenOptions } from "./ConnectionOptions.js"
+import { caOption, endpointOptions, readCa, readToken, tokenOptions } from "./ConnectionOptions.js"
 import { dataDirectory, dataDirOption } from "./DataDirectory.js"
 import { chooseGenerators, generatorOptions } from "./GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
@@ -87,7 +87,7 @@ const sample = (generator: MetricsGenerator): Effect.Effect<string, unknown> =>
 /** `check`: tries everything that `run` would need, and says what works. */
 export const checkCommand = Command.make(
   "check",
-  { ...endpointOptions, ...tokenOptions, dataDir: dataDirOption, ...generatorOptions },
+  { ...endpointOptions, ...tokenOptions, caFile: caOption, dataDir: dataDirOption, ...generatorOptions },
   (options) =>
     Effect.gen(function*() {
       const choice = yield* chooseGenerators(options)
@@ -96,12 +96,13 @@ export const checkCommand = Command.make(
         (error) => misuse(error.message)
       )
       const token = yield* readToken(options)
+      const ca = yield* readCa(options.caFile)
       const directory = yield* dataDirectory(options.dataDir)
       const generators = yield* Effect.flatMap(Layer.makeMemoMap, (memoMap) =>
         // Standard input would be read away from the command that is meant.
         chosenGenerators({ ...choice, stdin: false, selfMetrics: false }, memoMap))
       const client = yield* Layer.build(
-        MetricsClient.layer({ serverUrl: endpoint.serverUrl, ...(token === undefined ? {} : { token }) })
+        MetricsClient.layer({ serverUrl: endpoint.serverUrl, ca, token })
       )
       const remote = yield* Effect.provide(serverSteps, client)
       const steps: ReadonlyArray<Step<FileSystem.FileSystem | Path.Path>> = [
@@ -109,7 +110,7 @@ export const checkCommand = Command.make(
         {
           name: "socket",
           try: probeSocket(endpoint, token).pipe(
-            Effect.provide(SocketConnector.layer),
+            Effect.provide(SocketConnector.layerTrusting(ca)),
             Effect.as(`speaks our protocol on ${endpoint.socketUrl}`)
           )
         },

@@ -1,6 +1,7 @@
 import { Options } from "@effect/cli"
 import { FileSystem } from "@effect/platform"
 import { Config, Effect, type Layer, Option, Redacted } from "effect"
+import { X509Certificate } from "node:crypto"
 import { MetricsClient } from "../client/MetricsClient.js"
 import { parseEndpoint } from "../wire/Endpoint.js"
 import { type CliFailure, misuse } from "./CliFailure.js"
@@ -43,6 +44,33 @@ export const tokenOptions = {
   )
 }
 
+/** Option of every command that goes to a server. */
+export const caOption = Options.text("ca-file").pipe(
+  Options.withPseudoName("FILE"),
+  Options.withDescription("Certificates (PEM) to trust in place of the usual authorities (METRICS_CA_FILE)"),
+  Options.withFallbackConfig(Config.string("ca-file")),
+  Options.optional
+)
+
+/** The certificates of the file that the option names. */
+export const readCa = (
+  option: Option.Option<string>
+): Effect.Effect<string | undefined, CliFailure, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    if (Option.isNone(option)) return undefined
+    const fs = yield* FileSystem.FileSystem
+    const path = option.value
+    const text = yield* Effect.mapError(
+      fs.readFileString(path),
+      (error) => misuse(`--ca-file ${path}: ${error.message}`)
+    )
+    yield* Effect.try({
+      try: () => new X509Certificate(text),
+      catch: () => misuse(`--ca-file ${path}: no certificate in PEM form stands in it`)
+    })
+    return text
+  })
+
 /** The token that the options name, read from its file where they name a file. */
 export const readToken = (options: {
   readonly token: Option.Option<Redacted.Redacted>
@@ -77,9 +105,11 @@ export const connectClient = (options: {
   readonly server: string
   readonly token: Option.Option<Redacted.Redacted>
   readonly tokenFile: Option.Option<string>
+  readonly caFile: Option.Option<string>
 }): Effect.Effect<Layer.Layer<MetricsClient>, CliFailure, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const { serverUrl } = yield* Effect.mapError(parseEndpoint(options.server), (error) => misuse(error.message))
     const token = yield* readToken(options)
-    return MetricsClient.layer({ serverUrl, ...(token === undefined ? {} : { token }) })
+    const ca = yield* readCa(options.caFile)
+    return MetricsClient.layer({ serverUrl, ca, token })
   })

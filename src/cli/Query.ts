@@ -5,7 +5,7 @@ import type { JsonObject } from "../domain/Json.js"
 import { formatIso } from "../domain/Timestamp.js"
 import type { QueryResult } from "../wire/Api.js"
 import { misuse, toFailure } from "./CliFailure.js"
-import { connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
+import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { seriesOptions, seriesQuestion, tagsText } from "./SeriesOptions.js"
 import { renderCsv, renderTable } from "./Table.js"
@@ -65,7 +65,8 @@ const options = {
     Options.withDefault("table")
   ),
   server: serverOption,
-  ...tokenOptions
+  ...tokenOptions,
+  caFile: caOption
 }
 
 const fieldsText = (fields: JsonObject | undefined): string =>

@@ -5,7 +5,7 @@ import { parseEndpoint } from "../wire/Endpoint.js"
 import { sayDelivered, showStatus, startAgent } from "./Agent.js"
 import { misuse, toFailure } from "./CliFailure.js"
 import { logFormat, logFormatOption } from "./CommonOptions.js"
-import { endpointOptions, readToken, tokenOptions } from "./ConnectionOptions.js"
+import { caOption, endpointOptions, readCa, readToken, tokenOptions } from "./ConnectionOptions.js"
 import { dataDirectory, dataDirOption } from "./DataDirectory.js"
 import { chooseGenerators, generatorOptions } from "./GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
@@ -15,6 +15,7 @@ import { loggerLayer } from "./Terminal.js"
 const options = {
   ...endpointOptions,
   ...tokenOptions,
+  caFile: caOption,
   dataDir: dataDirOption,
   ...generatorOptions,
   stdout: Options.boolean("stdout").pipe(
@@ -39,13 +40,15 @@ export const runCommand = Command.make("run", options, (options) =>
           (error) => misuse(error.message)
         )
         const token = yield* readToken(options)
+        const ca = yield* readCa(options.caFile)
         const dataDir = yield* dataDirectory(options.dataDir)
         yield* Effect.logInfo(`delivering to ${endpoint.socketUrl}`).pipe(Effect.annotateLogs({ outbox: dataDir }))
         return GenericMetricsSender.layer({
           endpointUrl: options.endpoint,
+          httpEndpointUrl,
           dataDir,
-          ...(httpEndpointUrl === undefined ? {} : { httpEndpointUrl }),
-          ...(token === undefined ? {} : { token })
+          token,
+          ca
         })
       })
       const agent = yield* startAgent(choice, sender, sayDelivered)

@@ -5,7 +5,7 @@ import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { parseEndpoint } from "../wire/Endpoint.js"
 import { type Agent, showStatus, startAgent } from "./Agent.js"
 import { type CliFailure, failure, misuse, toFailure } from "./CliFailure.js"
-import { endpointOptions, readToken, tokenOptions } from "./ConnectionOptions.js"
+import { caOption, endpointOptions, readCa, readToken, tokenOptions } from "./ConnectionOptions.js"
 import { noGenerators } from "./GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { loggerLayer } from "./Terminal.js"
@@ -33,6 +33,7 @@ const options = {
   ),
   ...endpointOptions,
   ...tokenOptions,
+  caFile: caOption,
   dataDir: Options.text("data-dir").pipe(
     Options.withPseudoName("DIR"),
     Options.withDescription("Keep what could not be delivered in an outbox there (default: give up with an error)"),
@@ -124,12 +125,14 @@ export const sendCommand = Command.make("send", { ...arguments_, ...options }, (
     const httpEndpointUrl = Option.getOrUndefined(options.httpEndpoint)
     yield* Effect.mapError(parseEndpoint(options.endpoint, httpEndpointUrl), (error) => misuse(error.message))
     const token = yield* readToken(options)
+    const ca = yield* readCa(options.caFile)
     const dataDir = Option.getOrUndefined(options.dataDir)
     const sender = GenericMetricsSender.layer({
       endpointUrl: options.endpoint,
-      ...(dataDir === undefined ? {} : { dataDir }),
-      ...(httpEndpointUrl === undefined ? {} : { httpEndpointUrl }),
-      ...(token === undefined ? {} : { token }),
+      httpEndpointUrl,
+      dataDir,
+      token,
+      ca,
       // What is not acknowledged when the patience ends is not waited for again.
       shutdownGrace: Duration.zero
     })

@@ -1,6 +1,7 @@
 import { Options } from "@effect/cli"
 import { FileSystem, type Path } from "@effect/platform"
 import { Config, Context, Duration, Effect, Either, Layer, Option, type Redacted, Schema, type Scope } from "effect"
+import { createPrivateKey, X509Certificate } from "node:crypto"
 import type { TlsFiles } from "../server/Listener.js"
 import { MetricsServer } from "../server/MetricsServer.js"
 import { MetricStore } from "../store/MetricStore.js"
@@ -118,7 +119,20 @@ const readTls = (
   Effect.gen(function*() {
     if (Option.isNone(tlsCert) && Option.isNone(tlsKey)) return undefined
     if (Option.isNone(tlsCert) || Option.isNone(tlsKey)) return yield* misuse("--tls-cert and --tls-key go together")
-    return { cert: yield* readPem("--tls-cert", tlsCert.value), key: yield* readPem("--tls-key", tlsKey.value) }
+    const cert = yield* readPem("--tls-cert", tlsCert.value)
+    const key = yield* readPem("--tls-key", tlsKey.value)
+    const certificate = yield* Effect.try({
+      try: () => new X509Certificate(cert),
+      catch: () => misuse(`--tls-cert ${tlsCert.value}: no certificate in PEM form stands in it`)
+    })
+    const privateKey = yield* Effect.try({
+      try: () => createPrivateKey(key),
+      catch: () => misuse(`--tls-key ${tlsKey.value}: no private key in PEM form, without a passphrase, stands in it`)
+    })
+    if (!certificate.checkPrivateKey(privateKey)) {
+      return yield* misuse(`--tls-key ${tlsKey.value} is not the key of the certificate ${tlsCert.value}`)
+    }
+    return { cert, key }
   })
 
 /** Opens the store and starts the server; both live as long as the scope. */

@@ -5,7 +5,7 @@ import { type LiveEvent, MetricsClient } from "../client/MetricsClient.js"
 import { formatIso } from "../domain/Timestamp.js"
 import type { LatestEntry } from "../wire/Api.js"
 import { toFailure } from "./CliFailure.js"
-import { connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
+import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { seriesOptions, seriesQuestion, tagsText } from "./SeriesOptions.js"
 import { printable } from "./Terminal.js"
@@ -18,7 +18,8 @@ const options = {
     Options.withDefault("text")
   ),
   server: serverOption,
-  ...tokenOptions
+  ...tokenOptions,
+  caFile: caOption
 }
 
 /** Delays before a broken connection is opened again. */

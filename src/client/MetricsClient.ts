@@ -1,8 +1,9 @@
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
-import { NodeHttpClient } from "@effect/platform-node"
 import { Context, Duration, Effect, Layer, type Redacted, Schema, Stream } from "effect"
 import type { Tags } from "../domain/Identity.js"
 import { LatestEntry, LossEntry, Problem, QueryResult, SeriesEntry, ServerStatus } from "../wire/Api.js"
+import { certificateProblem } from "../wire/CertificateProblem.js"
+import { httpConnections } from "../wire/HttpConnections.js"
 import { BadRequest, type ClientError, Failed, Unauthorized, Unreachable } from "./ClientError.js"
 import { parseEvents } from "./ServerSentEvents.js"
 
@@ -37,6 +38,8 @@ export interface MetricsClientOptions {
   /** As in `http://localhost:5000`; a path before `/api`, as behind a proxy, may follow. */
   readonly serverUrl: string
   readonly token?: Redacted.Redacted | undefined
+  /** Certificates (PEM) that are trusted in place of the authorities that Node trusts. */
+  readonly ca?: string | undefined
   /** How long an answer may take; 30 s by default. The live stream may be silent for 45 s. */
   readonly timeout?: Duration.DurationInput | undefined
 }
@@ -112,6 +115,8 @@ const make = (options: MetricsClientOptions) =>
 
     const ofTransport = (url: string) => (error: HttpClientError.HttpClientError): ClientError => {
       const cause = error.cause
+      const certificate = certificateProblem(cause)
+      if (certificate !== undefined) return new Unreachable({ url, message: `${base}: ${certificate}`, cause })
       return unreachable(url, cause instanceof Error && cause.message !== "" ? cause.message : error.message, cause)
     }
 
@@ -225,5 +230,5 @@ export class MetricsClient extends Context.Tag("metrics-collector/client/Metrics
 
   /** A client with connections of its own. */
   static readonly layer = (options: MetricsClientOptions): Layer.Layer<MetricsClient> =>
-    Layer.provide(this.layerHttpClient(options), NodeHttpClient.layerUndici)
+    Layer.provide(this.layerHttpClient(options), httpConnections(options.ca))
 }

@@ -1,10 +1,10 @@
 import { HttpClient } from "@effect/platform"
-import { NodeHttpClient } from "@effect/platform-node"
 import { Context, Duration, Effect, Layer, type Redacted } from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { type EndpointError, parseEndpoint } from "../wire/Endpoint.js"
+import { httpConnections } from "../wire/HttpConnections.js"
 import type { Acceptance } from "./Acceptance.js"
 import { makeBatcher } from "./Batcher.js"
 import { makeDelivery } from "./Delivery.js"
@@ -35,6 +35,8 @@ export interface SenderOptions extends DeliveryTarget {
   readonly dataDir?: string | undefined
   /** Bounds of the outbox. */
   readonly outbox?: Partial<OutboxLimits> | undefined
+  /** Certificates (PEM) that are trusted in place of the authorities that Node trusts. */
+  readonly ca?: string | undefined
   /** Name of this sender, for people; a UUID unless given. */
   readonly senderName?: string | undefined
 }
@@ -68,13 +70,13 @@ export class GenericMetricsSender extends Context.Tag("metrics-collector/sender/
   static readonly layer = (
     options: SenderOptions
   ): Layer.Layer<GenericMetricsSender, EndpointError | OutboxError> => {
-    const { dataDir, outbox, senderName } = options
+    const { ca, dataDir, outbox, senderName } = options
     const limits = { ...outbox, ...(senderName === undefined ? undefined : { sender: senderName }) }
     return GenericMetricsSender.layerWithOutbox({ ...options, durable: dataDir !== undefined }).pipe(
       Layer.provide(dataDir === undefined ? MemoryOutbox.layer(limits) : SqliteOutbox.layer({ dataDir, ...limits })),
       Layer.provide(Layer.mergeAll(
-        SocketConnector.layer,
-        NodeHttpClient.layerUndici,
+        SocketConnector.layerTrusting(ca),
+        httpConnections(ca),
         PipelineStatus.Default,
         LossLedger.Default
       ))

@@ -1,6 +1,7 @@
 import { Headers, HttpBody, type HttpClient, HttpClientRequest } from "@effect/platform"
 import { Duration, Effect, Either, Schema } from "effect"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
+import { certificateProblem } from "../wire/CertificateProblem.js"
 import { BATCH_MEDIA_TYPE, Offset, Rejected, StreamId } from "../wire/Frames.js"
 import { encodeOutgoing } from "./EntryFrame.js"
 import type { Outbox, OutboxError } from "./Outbox.js"
@@ -116,7 +117,9 @@ const post = (
       return { response, text: yield* response.text }
     })
     const { response, text } = yield* exchange.pipe(
-      Effect.mapError((error) => new DeliveryFailure({ message: `HTTP: ${error.message}` })),
+      Effect.mapError((error) =>
+        new DeliveryFailure({ message: `HTTP: ${certificateProblem(error) ?? error.message}` })
+      ),
       Effect.timeoutFail({
         duration: HTTP_TIMEOUT,
         onTimeout: () => new DeliveryFailure({ message: `HTTP: no answer within ${Duration.format(HTTP_TIMEOUT)}` })

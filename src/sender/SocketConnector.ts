@@ -1,6 +1,7 @@
 import { Context, Data, Effect, Layer, type Scope } from "effect"
 import type { IncomingMessage } from "node:http"
 import { WebSocket } from "ws"
+import { certificateProblem } from "../wire/CertificateProblem.js"
 
 /** A socket that could not be opened, or was lost. */
 export class SocketError extends Data.TaggedError("SocketError")<{
@@ -60,14 +61,15 @@ const refused = (response: IncomingMessage, body: string): SocketError => {
   })
 }
 
-const create = (request: SocketRequest): Effect.Effect<WebSocket, SocketError> =>
+const create = (request: SocketRequest, ca: string | undefined): Effect.Effect<WebSocket, SocketError> =>
   Effect.try({
     try: () => {
       const ws = new WebSocket(request.url, [request.protocol], {
         headers: request.headers,
         perMessageDeflate: false,
         followRedirects: false,
-        maxPayload: 8 * 1_048_576
+        maxPayload: 8 * 1_048_576,
+        ...(ca === undefined ? undefined : { ca })
       })
       // Stays for the life of the socket: an error without a listener would end the process.
       ws.on("error", () => {})
@@ -90,19 +92,24 @@ const release = (ws: WebSocket): Effect.Effect<void> =>
 const awaitOpen = (ws: WebSocket): Effect.Effect<void, SocketError> =>
   Effect.async((resume) => {
     const fail = (error: SocketError) => resume(Effect.fail(error))
-    ws.once("error", (error) => fail(new SocketError({ reason: "Open", message: error.message || String(error) })))
+    ws.once("error", (error) =>
+      fail(new SocketError({ reason: "Open", message: certificateProblem(error) ?? (error.message || String(error)) })))
     ws.once("unexpected-response", (_, response: IncomingMessage) => {
       let body = ""
       response.setEncoding("utf8")
       response.on("data", (text: string) => {
-        if (body.length < maxBody) body += text
+        if (body.length < maxBody) {
+          body += text
+        }
       })
-      const end = () => fail(refused(response, body))
+      const end = () =>
+        fail(refused(response, body))
       response.once("end", end)
       response.once("error", end)
       response.once("aborted", end)
     })
-    ws.once("open", () => resume(Effect.void))
+    ws.once("open", () =>
+      resume(Effect.void))
   })
 
 const makeConnection = (ws: WebSocket): SocketConnection => {
@@ -173,15 +180,19 @@ const makeConnection = (ws: WebSocket): SocketConnection => {
 export class SocketConnector extends Context.Tag("metrics-collector/sender/SocketConnector")<SocketConnector, {
   readonly connect: (request: SocketRequest) => Effect.Effect<SocketConnection, SocketError, Scope.Scope>
 }>() {
+  /** Real WebSockets. `ca` holds certificates (PEM) that are trusted in place of the authorities that Node trusts. */
+  static readonly layerTrusting = (ca: string | undefined): Layer.Layer<SocketConnector> =>
+    Layer.succeed(this, {
+      connect: (request) =>
+        Effect.gen(function*() {
+          const ws = yield* Effect.acquireRelease(create(request, ca), release)
+          // Listens from the start: frames may come in the same turn as the handshake.
+          const connection = makeConnection(ws)
+          yield* awaitOpen(ws)
+          return connection
+        })
+    })
+
   /** Real WebSockets. */
-  static readonly layer: Layer.Layer<SocketConnector> = Layer.succeed(this, {
-    connect: (request) =>
-      Effect.gen(function*() {
-        const ws = yield* Effect.acquireRelease(create(request), release)
-        // Listens from the start: frames may come in the same turn as the handshake.
-        const connection = makeConnection(ws)
-        yield* awaitOpen(ws)
-        return connection
-      })
-  })
+  static readonly layer: Layer.Layer<SocketConnector> = this.layerTrusting(undefined)
 }

@@ -28,6 +28,8 @@ describe("wrong calls", () => {
     ["run --endpoint ws://me:secret@localhost/ws/metrics", 2, /password/],
     ["run --interval 5", 2, /500ms, 1s/],
     ["run --tag rack", 2, /key=value/],
+    ["run --tag=", 2, /--tag is empty/],
+    ["run --endpoint=", 2, /--endpoint is empty/],
     ["send application event", 2, /ORIGIN METRIC_TYPE VALUE/],
     ["send application event many", 2, /"many" is no finite number/],
     ["send application event NaN", 2, /finite/],
