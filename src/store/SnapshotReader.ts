@@ -1,5 +1,6 @@
-import Sqlite from "better-sqlite3"
+import type Sqlite from "better-sqlite3"
 import { Effect, Either, type Scope } from "effect"
+import { readOnlySqlite } from "../sqlite/readOnlySqlite.js"
 import { PointBuffer } from "./chunk/Chunk.js"
 import { DayRollup, MINUTE } from "./chunk/DayRollup.js"
 import { decodeRollup } from "./chunk/RollupBlob.js"
@@ -162,7 +163,7 @@ export const makeSnapshotReader = (
       Effect.suspend(() => closed ? storeClosed() : Effect.try({ try: run, catch: storeError }))
 
     const connect = (): Connection => {
-      const db = new Sqlite(path, { readonly: true })
+      const db = readOnlySqlite(path)
       const connection = { db, chunks: new ChunkReader(db), rollups: new RollupReader(db), buffer: new PointBuffer() }
       open.add(connection)
       return connection

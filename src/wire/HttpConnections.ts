@@ -1,13 +1,13 @@
 import type { HttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
-import * as Undici from "@effect/platform-node/Undici"
+import { Agent } from "@effect/platform-node/Undici"
 import { Effect, Layer } from "effect"
 
 const dispatcherTrusting = (ca: string): Layer.Layer<NodeHttpClient.Dispatcher> =>
   Layer.scoped(
     NodeHttpClient.Dispatcher,
     Effect.acquireRelease(
-      Effect.sync(() => new Undici.Agent({ connect: { ca } })),
+      Effect.sync(() => new Agent({ connect: { ca } })),
       (agent) => Effect.promise(() => agent.destroy())
     )
   )
