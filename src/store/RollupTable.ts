@@ -4,7 +4,7 @@ import { PointBuffer } from "./chunk/Chunk.js"
 import { DayRollup } from "./chunk/DayRollup.js"
 import { decodeRollup, encodeRollup } from "./chunk/RollupBlob.js"
 import { DAY } from "./chunk/SeriesColumns.js"
-import type { ChunkReader } from "./ChunkTable.js"
+import type { ChunkReader } from "./ChunkReader.js"
 
 /** A rollup as it is stored: it holds the points of all chunks of its day up to `upTo`. */
 export interface StoredRollup {
