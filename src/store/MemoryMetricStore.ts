@@ -11,7 +11,7 @@ import {
   type StreamWriter
 } from "./MetricStore.js"
 import { nextTurn } from "./nextTurn.js"
-import { DEFAULT_MAX_SERIES, placePoints } from "./Overflow.js"
+import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
 import { startQuery } from "./QueryRun.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { storeId } from "./StoreId.js"

@@ -22,7 +22,7 @@ import {
   type StreamWriter
 } from "./MetricStore.js"
 import { nextTurn } from "./nextTurn.js"
-import { DEFAULT_MAX_SERIES, placePoints } from "./Overflow.js"
+import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
 import { RollupQueue } from "./RollupQueue.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { makeSnapshotReader } from "./SnapshotReader.js"
