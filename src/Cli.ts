@@ -9,8 +9,9 @@ import { checkCommand, checkHelp } from "./cli/Check.js"
 import { CliFailure, misuse } from "./cli/CliFailure.js"
 import { configurationLayer } from "./cli/Configuration.js"
 import { type Extension, type Extensions, extensionsLayer, noExtensions } from "./cli/Extensions.js"
-import { commandPage, overviewPage } from "./cli/Help.js"
+import { commandPage, overviewPage, pageOf } from "./cli/Help.js"
 import { logLevelLayer, splitLogLevel } from "./cli/LogLevels.js"
+import { outboxCommand, outboxHelp } from "./cli/Outbox.js"
 import { packageInfo } from "./cli/PackageFiles.js"
 import { queryCommand, queryHelp } from "./cli/Query.js"
 import { runCommand, runHelp } from "./cli/Run.js"
@@ -23,10 +24,19 @@ import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
 
 const program = "metrics-collector"
 
-const pages = [upHelp, runHelp, serveHelp, sendHelp, queryHelp, tailHelp, checkHelp]
+const pages = [upHelp, runHelp, serveHelp, sendHelp, queryHelp, tailHelp, checkHelp, outboxHelp]
 
 const command = Command.make(program).pipe(
-  Command.withSubcommands([upCommand, runCommand, serveCommand, sendCommand, queryCommand, tailCommand, checkCommand])
+  Command.withSubcommands([
+    upCommand,
+    runCommand,
+    serveCommand,
+    sendCommand,
+    queryCommand,
+    tailCommand,
+    checkCommand,
+    outboxCommand
+  ])
 )
 
 /** What stands after the program's name, up to a bare `--`. */
@@ -41,8 +51,7 @@ const helpPage = (argv: ReadonlyArray<string>, version: string): Option.Option<s
   const words = wordsOf(argv)
   if (words.length > 0 && !words.includes("--help") && !words.includes("-h")) return Option.none()
   const width = process.stdout.columns > 0 ? process.stdout.columns : 100
-  const named = words.find((word) => pages.some(({ name }) => name === word))
-  const page = pages.find(({ name }) => name === named)
+  const page = pageOf(pages, words)
   return Option.some(
     page === undefined ? overviewPage(program, version, pages, width) : commandPage(program, page, width)
   )

@@ -1,4 +1,4 @@
-import { CliConfig, Command, type HelpDoc, type Span } from "@effect/cli"
+import { CliConfig, Command, HelpDoc, type Span } from "@effect/cli"
 
 /** What a person reads about a subcommand before its options. */
 export interface CommandHelp {
@@ -11,13 +11,38 @@ export interface CommandHelp {
   readonly examples: ReadonlyArray<readonly [command: string, meaning: string]>
   /** The options as @effect/cli knows them. */
   readonly doc: HelpDoc.HelpDoc
+  /** Pages of its own subcommands. */
+  readonly parts: ReadonlyArray<CommandHelp>
 }
 
 /** Adds to a subcommand's description what @effect/cli knows of its options. */
 export const helpOf = <Name extends string, R, E, A>(
   command: Command.Command<Name, R, E, A>,
-  about: Omit<CommandHelp, "doc">
-): CommandHelp => ({ ...about, doc: Command.getHelp(command, CliConfig.make({ showBuiltIns: false })) })
+  about: Omit<CommandHelp, "doc" | "parts">
+): CommandHelp => ({ ...about, doc: Command.getHelp(command, CliConfig.make({ showBuiltIns: false })), parts: [] })
+
+/** The page of a command that only has subcommands. */
+export const groupHelp = (
+  parts: ReadonlyArray<CommandHelp>,
+  about: Omit<CommandHelp, "doc" | "parts">
+): CommandHelp => ({ ...about, doc: HelpDoc.empty, parts })
+
+/** The page of the command that the words of a call name, of the longest name that stands among them. */
+export const pageOf = (
+  pages: ReadonlyArray<CommandHelp>,
+  words: ReadonlyArray<string>
+): CommandHelp | undefined => {
+  const stands = (page: CommandHelp, at: number): boolean =>
+    page.name.split(" ").every((part, index) => words[at + index] === part)
+  for (let at = 0; at < words.length; at++) {
+    const found = pages.find((page) => stands(page, at))
+    if (found !== undefined) return pageOf(found.parts, words.slice(at)) ?? found
+  }
+  return undefined
+}
+
+/** A page and those of all its parts. */
+export const pagesBelow = (page: CommandHelp): ReadonlyArray<CommandHelp> => [page, ...page.parts.flatMap(pagesBelow)]
 
 const textOf = (span: Span.Span): string => {
   switch (span._tag) {
@@ -82,6 +107,10 @@ const everywhere: ReadonlyArray<readonly [string, string]> = [
   ["--version", "The version"]
 ]
 
+/** The options of a command and what they do, as the help page shows them. */
+export const optionsOf = ({ doc }: CommandHelp): ReadonlyArray<readonly [option: string, about: string]> =>
+  definitions(doc).filter(([name]) => name.startsWith("-"))
+
 /** The help page of one subcommand: usage, options in one line each, examples. */
 export const commandPage = (program: string, command: CommandHelp, width: number): string =>
   [
@@ -89,8 +118,9 @@ export const commandPage = (program: string, command: CommandHelp, width: number
     "",
     `Usage: ${program} ${command.name} ${command.usage}`,
     "",
-    "Options:",
-    ...twoColumns(definitions(command.doc).filter(([name]) => name.startsWith("-")), width),
+    ...(command.parts.length > 0
+      ? ["Commands:", ...twoColumns(command.parts.map(({ name, summary }) => [name, summary]), width)]
+      : ["Options:", ...twoColumns(optionsOf(command), width)]),
     "",
     "Examples:",
     ...command.examples.flatMap(([line, meaning]) => [`  ${program} ${line}`, `      ${meaning}`])

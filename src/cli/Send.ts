@@ -1,11 +1,12 @@
 import { Args, Command, Options } from "@effect/cli"
-import { Config, Duration, Effect, Either, Option, Ref, Schedule } from "effect"
+import { Config, Duration, Effect, Either, Option } from "effect"
 import { GenericMetric, metricProblem } from "../domain/GenericMetric.js"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { parseEndpoint } from "../wire/Endpoint.js"
 import { type Agent, showStatus, startAgent } from "./Agent.js"
 import { type CliFailure, failure, misuse, toFailure } from "./CliFailure.js"
 import { caOption, endpointOptions, readCa, readToken, tokenOptions } from "./ConnectionOptions.js"
+import { flushWhileAcknowledged } from "./Flush.js"
 import { noGenerators } from "./GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { loggerLayer } from "./Terminal.js"
@@ -75,26 +76,6 @@ const metricOf = (
     return problem === undefined ? metric : yield* Either.left(misuse(problem))
   })
 
-/** Waits until all is acknowledged, as long as acknowledgements keep coming. */
-const flush = (agent: Agent, patience: Duration.Duration, kept: string): Effect.Effect<void, CliFailure> =>
-  Effect.gen(function*() {
-    const seen = yield* Ref.make((yield* agent.status).sender.acknowledged)
-    const stuck = Effect.gen(function*() {
-      yield* Effect.sleep(patience)
-      const { sender } = yield* agent.status
-      if ((yield* Ref.getAndSet(seen, sender.acknowledged)) !== sender.acknowledged) return
-      const reason = sender.lastError === undefined ? "" : ` (${sender.lastError})`
-      return yield* failure(
-        `not delivered to ${sender.endpoint ?? "the server"} within ${Duration.format(patience)}${reason}; ` +
-          `${sender.pending} metrics ${kept}`
-      )
-    })
-    yield* Effect.raceFirst(
-      Effect.mapError(agent.sender.flush, toFailure),
-      Effect.repeat(stuck, Schedule.forever)
-    )
-  })
-
 /** Fails when something of the input did not reach the store. */
 const reportLosses = (agent: Agent): Effect.Effect<void, CliFailure> =>
   Effect.gen(function*() {
@@ -141,7 +122,7 @@ export const sendCommand = Command.make("send", { ...arguments_, ...options }, (
       if (metric === undefined) yield* showStatus(agent)
       else yield* agent.sender.sendMetric(metric)
       yield* agent.pipeline.awaitDone
-      yield* flush(
+      yield* flushWhileAcknowledged(
         agent,
         options.timeout,
         dataDir === undefined ? "are lost with this process (--data-dir keeps them)" : `are kept in ${dataDir}`

@@ -4,23 +4,10 @@ import { toTimeseriesFormat } from "../domain/TimeseriesPoint.js"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { OutboxError } from "../sender/Outbox.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
+import { writeStdout } from "./Stdout.js"
 
 /** How a metric is written to standard output, one a line. */
 export type StdoutFormat = "generic" | "timeseries"
-
-// The callback runs when the text left the process, so a slow reader makes the
-// pipeline wait instead of filling memory.
-const write = (text: string): Effect.Effect<void, OutboxError> =>
-  Effect.async((resume) => {
-    process.stdout.write(text, (error) =>
-      resume(
-        error === null || error === undefined
-          ? Effect.void
-          : Effect.fail(
-            new OutboxError({ reason: "Closed", message: `standard output: ${error.message}`, cause: error })
-          )
-      ))
-  })
 
 /**
  * A sender that writes to standard output instead of a server: for looking at
@@ -51,7 +38,10 @@ export const stdoutSender = (format: StdoutFormat): Layer.Layer<GenericMetricsSe
             } else rejected.push({ index, message: problem })
             index++
           }
-          yield* write(lines)
+          yield* Effect.mapError(
+            writeStdout(lines),
+            ({ message }) => new OutboxError({ reason: "Closed", message })
+          )
           status.sender.accepted += accepted
           status.sender.acknowledged += accepted
           return { accepted, rejected }

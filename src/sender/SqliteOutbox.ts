@@ -37,7 +37,8 @@ const reasons: { readonly [reason in SqliteFileReason]: OutboxError["reason"] } 
   Failed: "Failed"
 }
 
-const ofFileError = (error: SqliteFileError): OutboxError =>
+/** What a problem with the file is to whoever uses the outbox. */
+export const ofFileError = (error: SqliteFileError): OutboxError =>
   new OutboxError({ reason: reasons[error.reason], message: `outbox: ${error.message}`, cause: error })
 
 /**

@@ -50,7 +50,9 @@ const diskRetry = Schedule.spaced("1 second")
 
 const headsAtOnce = 256
 
-const bytesOf = ({ columns, ids }: NewBatch): number => Buffer.byteLength(columns) + String(ids).length + BATCH_OVERHEAD
+/** What a batch counts against the limit. */
+export const bytesOf = ({ columns, ids }: NewBatch): number =>
+  Buffer.byteLength(columns) + String(ids).length + BATCH_OVERHEAD
 
 const storedStream = ({ acked, batches, bytes, next, stream }: StreamState): StoredStream => ({
   stream,

@@ -1,0 +1,171 @@
+import { Console, Effect, Exit, Logger, type Scope } from "effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { nextTurn } from "../../src/store/nextTurn.js"
+import { BATCH, BenchData, type Dataset, datasets, endOf, START } from "./BenchData.js"
+import { openChunks } from "./ChunkContender.js"
+import type { Answer, Contender } from "./Contender.js"
+import { openRows } from "./RowContender.js"
+
+// One measurement in a process of its own: `Child.js <phase> <store> <dataset> <points> <data directory>`.
+// Prints what it measured as one line of JSON.
+
+const DAY = 86_400_000
+const HOUR = 3_600_000
+
+const cpu = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1000
+}
+
+const megabytes = (bytes: number): number => bytes / 2 ** 20
+
+const quantile = (sorted: ReadonlyArray<number>, q: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]
+
+const ascending = (values: Iterable<number>): Array<number> => Array.from(values).sort((a, b) => a - b)
+
+/**
+ * Most memory of the process so far, sampled: what the system calls the most
+ * would begin with that of the process that started this one.
+ */
+class PeakMemory {
+  private most = 0
+
+  sample(): number {
+    this.most = Math.max(this.most, megabytes(process.memoryUsage.rss()))
+    return this.most
+  }
+}
+
+/** Median ms of a query after one that warms up, and its answer. */
+const timed = (query: Effect.Effect<Answer, unknown>, runs: number, memory: PeakMemory) =>
+  Effect.gen(function*() {
+    let answer = yield* query
+    const took: Array<number> = []
+    for (let i = 0; i < runs; i++) {
+      const before = performance.now()
+      answer = yield* query
+      memory.sample()
+      took.push(performance.now() - before)
+    }
+    return { millis: quantile(ascending(took), 0.5), answer }
+  })
+
+/** Everything of a dataset, as fast as it goes. Making the points does not count. */
+const insert = (contender: Contender, data: BenchData) =>
+  Effect.gen(function*() {
+    const memory = new PeakMemory()
+    const rssBefore = memory.sample()
+    let idleCpu = 0
+    let idle = 0
+    const latency: Array<number> = []
+    const startCpu = cpu()
+    const start = performance.now()
+    while (true) {
+      const makingCpu = cpu()
+      const making = performance.now()
+      const points = data.batch()
+      const made = performance.now()
+      idleCpu += cpu() - makingCpu
+      idle += made - making
+      if (points === undefined) break
+      memory.sample()
+      yield* contender.commit(points)
+      latency.push(performance.now() - made)
+    }
+    const millions = data.dataset.points / 1e6
+    const sorted = ascending(latency)
+    return {
+      cpuPerMillion: (cpu() - startCpu - idleCpu) / 1000 / millions,
+      pointsPerSecond: data.dataset.points / ((performance.now() - start - idle) / 1000),
+      commitP50: quantile(sorted, 0.5),
+      commitP99: quantile(sorted, 0.99),
+      rssBefore,
+      rssPeak: memory.sample()
+    }
+  })
+
+/** How late batches are acknowledged that are due every 10 ms: p99 of 2 s, counted from when each was due. */
+const paced = (contender: Contender, data: BenchData) =>
+  Effect.gen(function*() {
+    const late: Array<number> = []
+    let due = performance.now()
+    for (let i = 0; i < 200; i++) {
+      due += 10
+      const wait = due - performance.now()
+      yield* wait > 0 ? Effect.sleep(wait) : nextTurn
+      yield* contender.commit(data.more(BATCH))
+      late.push(performance.now() - due)
+    }
+    return quantile(ascending(late), 0.99)
+  })
+
+const read = (contender: Contender, data: BenchData, end: number) =>
+  Effect.gen(function*() {
+    const from = Math.max(START, end - DAY)
+    const middle = START + Math.floor((end - START) / 2)
+    const memory = new PeakMemory()
+    const last = yield* timed(contender.latest, 50, memory)
+    const raw = yield* timed(contender.raw(middle, middle + HOUR), 50, memory)
+    const one = yield* timed(contender.minutes("series", from, end), 20, memory)
+    const many = yield* timed(contender.minutes("group", from, end), 5, memory)
+    data.skip()
+    const idleP99 = yield* paced(contender, data)
+    const scans = Effect.forever(Effect.zipRight(contender.minutes("group", from, end), nextTurn))
+    const scanP99 = yield* Effect.raceFirst(paced(contender, data), scans)
+    const beforeExpire = performance.now()
+    const expired = yield* contender.expire(START + Math.floor((end - START) / 4))
+    return {
+      last: last.millis,
+      raw: raw.millis,
+      one: one.millis,
+      many: many.millis,
+      idleP99,
+      scanP99,
+      expire: performance.now() - beforeExpire,
+      rssRead: memory.sample(),
+      answers: [last.answer, raw.answer, one.answer, many.answer, { count: expired, sum: 0 }]
+    }
+  })
+
+const sizeOf = (dataDir: string): number =>
+  fs.readdirSync(dataDir).reduce((bytes, name) => bytes + fs.statSync(path.join(dataDir, name)).size, 0)
+
+const measure = (
+  phase: string,
+  open: (settling: boolean) => Effect.Effect<Contender, unknown, Scope.Scope>,
+  dataset: Dataset,
+  dataDir: string
+) =>
+  Effect.gen(function*() {
+    const settling = phase === "settle"
+    const before = performance.now()
+    const contender = yield* open(settling)
+    const start = performance.now() - before
+    if (phase === "insert") return yield* insert(contender, new BenchData(dataset))
+    if (phase === "read") return { start, ...yield* read(contender, new BenchData(dataset), endOf(dataset)) }
+    const settlingCpu = cpu()
+    yield* contender.settle
+    return { startWithLog: start, settleCpuPerMillion: (cpu() - settlingCpu) / 1000 / (dataset.points / 1e6) }
+  }).pipe(
+    Effect.scoped,
+    // Closed: what was in the write-ahead log stands in the file.
+    Effect.map((measured) => ({ ...measured, bytesPerPoint: sizeOf(dataDir) / dataset.points }))
+  )
+
+const [, , phase, store, name, points, dataDir] = process.argv
+const dataset = datasets(Number(points)).find((one) => one.name === name)
+if (dataset === undefined) throw new Error(`no dataset ${name}`)
+
+const open = (settling: boolean) => store === "rows" ? openRows(dataDir) : openChunks(dataDir, settling)
+
+const exit = await measure(phase, open, dataset, dataDir).pipe(
+  Effect.flatMap((measured) => Console.log(JSON.stringify(measured))),
+  Effect.provide(Logger.remove(Logger.defaultLogger)),
+  Effect.runPromiseExit
+)
+if (Exit.isFailure(exit)) {
+  process.stderr.write(`${phase} ${store}: ${exit.cause.toString()}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,45 @@
+import { Context, Effect, Layer, type Scope } from "effect"
+import { MetricStore, type StoreQuery } from "../../src/store/MetricStore.js"
+import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
+import { answerOf, type Contender } from "./Contender.js"
+
+const stream = "bench"
+
+/**
+ * The store of this package behind `MetricStore`. `settling`: points become
+ * chunks as soon as they may, so that there is an end to wait for.
+ */
+export const openChunks = (dataDir: string, settling: boolean): Effect.Effect<Contender, unknown, Scope.Scope> =>
+  Effect.gen(function*() {
+    const layer = SqliteMetricStore.layer({ dataDir, ...(settling ? { flush: { maxAge: 1 } } : {}) })
+    const store = Context.get(yield* Layer.build(layer), MetricStore)
+    const writer = { stream, sender: "bench", owner: "", acked: 0 }
+    let { next } = yield* store.openStream(writer, () => true)
+
+    const ask = (of: "series" | "group", query: Pick<StoreQuery, "from" | "to" | "buckets">) =>
+      Effect.map(
+        store.query({
+          ...query,
+          metricType: "value",
+          tags: of === "series" ? { group: "g0", series: "s0" } : { group: "g0" },
+          fields: false,
+          limit: 10_000_000
+        }),
+        ({ series }) => answerOf(series.flatMap(({ value }) => value))
+      )
+
+    return {
+      commit: (points) => {
+        const count = points.time.length
+        const first = next
+        next += count
+        const offset = Array.from({ length: count }, (_, i) => first + i)
+        return store.commit({ ...writer, acked: first, first, count, points, offset, rejected: [] })
+      },
+      latest: Effect.map(store.latest({}), (points) => answerOf(points.map(({ value }) => value))),
+      raw: (from, to) => ask("series", { from, to }),
+      minutes: (of, from, to) => ask(of, { from, to, buckets: { step: 60_000, aggregate: "avg" } }),
+      expire: (before) => store.expire(before),
+      settle: Effect.repeat(Effect.delay(store.stats, "20 millis"), { until: ({ batches }) => batches === 0 })
+    }
+  })

@@ -1,0 +1,99 @@
+import { Command, Options } from "@effect/cli"
+import { Config, Console, Duration, Effect, Option, Ref, Schedule, type Scope } from "effect"
+import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
+import { OutboxError } from "../sender/Outbox.js"
+import { parseEndpoint } from "../wire/Endpoint.js"
+import { type Agent, startAgent } from "./Agent.js"
+import { misuse, toFailure } from "./CliFailure.js"
+import { caOption, endpointOptions, readCa, readToken, tokenOptions } from "./ConnectionOptions.js"
+import { dataDirOption } from "./DataDirectory.js"
+import { flushWhileAcknowledged } from "./Flush.js"
+import { noGenerators } from "./GeneratorOptions.js"
+import { type CommandHelp, helpOf } from "./Help.js"
+import { existingOutbox, ofOutboxError } from "./OutboxOptions.js"
+import { renderProgress } from "./ProgressBar.js"
+import { loggerLayer, statusLineScope, Terminal } from "./Terminal.js"
+import { parsed, parseDuration } from "./Values.js"
+
+const options = {
+  ...endpointOptions,
+  ...tokenOptions,
+  caFile: caOption,
+  dataDir: dataDirOption,
+  timeout: Options.text("timeout").pipe(
+    Options.withPseudoName("DURATION"),
+    Options.withDescription("Give up after this long without an acknowledgement (METRICS_TIMEOUT; default 30s)"),
+    Options.withFallbackConfig(Config.string("timeout")),
+    Options.withDefault("30s"),
+    parsed("timeout", parseDuration)
+  )
+}
+
+/** Draws how much of the outbox is acknowledged, twice a second; does nothing where no person looks. */
+const showProgress = (agent: Agent, total: number): Effect.Effect<void, never, Scope.Scope | Terminal> =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    if (!terminal.interactive) return
+    yield* statusLineScope
+    const every = Duration.millis(500)
+    const seen = yield* Ref.make({ done: 0, perSecond: 0 })
+    const draw = Effect.gen(function*() {
+      const done = Math.min(total, (yield* agent.status).sender.acknowledged)
+      const { perSecond } = yield* Ref.updateAndGet(seen, (before) => ({
+        done,
+        // Smoothed, so that the time that is left can be read.
+        perSecond: 0.7 * before.perSecond + 0.3 * (done - before.done) / Duration.toSeconds(every)
+      }))
+      yield* terminal.showStatus(renderProgress({ done, total, perSecond }, yield* terminal.width))
+    })
+    yield* Effect.forkScoped(Effect.schedule(draw, Schedule.fixed(every)))
+  })
+
+/** `outbox drain`: delivers everything in an outbox, and ends. */
+export const drainCommand = Command.make("drain", options, (options) =>
+  Effect.gen(function*() {
+    const httpEndpointUrl = Option.getOrUndefined(options.httpEndpoint)
+    yield* Effect.mapError(parseEndpoint(options.endpoint, httpEndpointUrl), (error) => misuse(error.message))
+    const token = yield* readToken(options)
+    const ca = yield* readCa(options.caFile)
+    const { dataDir, pending, undeclared } = yield* Effect.scoped(Effect.gen(function*() {
+      const { dataDir, outbox } = yield* existingOutbox(options.dataDir)
+      const { streams } = yield* Effect.mapError(outbox.status, ofOutboxError)
+      return {
+        dataDir,
+        pending: streams.reduce((sum, stream) => sum + stream.pending, 0),
+        undeclared: streams.some(({ skipped }) => skipped.length > 0)
+      }
+    }))
+    if (pending === 0 && !undeclared) return yield* Console.log("the outbox is empty")
+    const sender = GenericMetricsSender.layer({
+      endpointUrl: options.endpoint,
+      httpEndpointUrl,
+      token,
+      ca,
+      dataDir,
+      shutdownGrace: Duration.zero
+    })
+    const work = Effect.gen(function*() {
+      const agent = yield* startAgent(noGenerators, sender)
+      yield* showProgress(agent, pending)
+      yield* flushWhileAcknowledged(agent, options.timeout, `stay in ${dataDir}`)
+      const { acknowledged, rejected } = (yield* agent.status).sender
+      yield* Console.log(
+        `${acknowledged} metrics delivered; the outbox is empty` +
+          (rejected === 0 ? "" : `; ${rejected} were refused: see outbox dead-letters list`)
+      )
+    })
+    yield* Effect.scoped(work).pipe(
+      Effect.mapError((error) => error instanceof OutboxError ? ofOutboxError(error) : toFailure(error)),
+      Effect.provide(loggerLayer(undefined))
+    )
+  }))
+
+/** Help of `outbox drain`. */
+export const drainHelp: CommandHelp = helpOf(drainCommand, {
+  name: "outbox drain",
+  usage: "[--endpoint URL] [--token T] [--data-dir DIR] [--timeout 30s]",
+  summary: "Deliver everything in the outbox and end: exit 0 when it is empty, 1 when not",
+  examples: [["outbox drain --endpoint ws://metrics.example:5000/ws/metrics", "before a host is taken down"]]
+})

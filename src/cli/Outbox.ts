@@ -1,0 +1,202 @@
+import { Command } from "@effect/cli"
+import { Clock, Console, Effect, Stream } from "effect"
+import { formatIso } from "../domain/Timestamp.js"
+import type { OutboxFileStatus, StoredDeadLetter } from "../sender/OutboxFile.js"
+import { formatCount } from "../telemetry/StatusLine.js"
+import { formatAge } from "./Ages.js"
+import { failure, misuse } from "./CliFailure.js"
+import { dataDirOption } from "./DataDirectory.js"
+import { deadLettersCommand, deadLettersHelp } from "./DeadLetters.js"
+import { drainCommand, drainHelp } from "./Drain.js"
+import { type CommandHelp, groupHelp, helpOf } from "./Help.js"
+import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
+import { writeStdout } from "./Stdout.js"
+import { renderTable } from "./Table.js"
+
+/** Metrics of an outbox that will never reach the store. */
+interface OutboxLoss {
+  readonly stream: string
+  /** Interval of offsets, `from` ≤ o < `to`, that holds them. */
+  readonly from: number
+  readonly to: number
+  readonly count: number
+  readonly reason: string
+}
+
+/** Ranges that are not yet declared to the server, and dead letters by their reason. */
+const lossesOf = (
+  { streams }: OutboxFileStatus,
+  letters: ReadonlyArray<StoredDeadLetter>
+): ReadonlyArray<OutboxLoss> => {
+  const rejected = new Map<string, OutboxLoss>()
+  for (const { offset, reason, stream } of letters) {
+    const key = `${stream} ${reason}`
+    const known = rejected.get(key) ?? { stream, from: offset, to: offset, count: 0, reason: `rejected: ${reason}` }
+    rejected.set(key, {
+      ...known,
+      from: Math.min(known.from, offset),
+      to: Math.max(known.to, offset + 1),
+      count: known.count + 1
+    })
+  }
+  return [
+    ...streams.flatMap(({ skipped }) => skipped.map((range) => ({ ...range, count: range.to - range.from }))),
+    ...rejected.values()
+  ]
+}
+
+const summaryOf = (path: string, status: OutboxFileStatus, letters: ReadonlyArray<StoredDeadLetter>) => {
+  const sum = (of: (stream: OutboxFileStatus["streams"][number]) => number): number =>
+    status.streams.reduce((total, stream) => total + of(stream), 0)
+  const oldest = status.streams.reduce((first, stream) => Math.min(first, stream.oldest ?? Infinity), Infinity)
+  return {
+    sender: status.sender,
+    path,
+    openedAt: status.openedAt ?? null,
+    pending: sum(({ pending }) => pending),
+    batches: sum(({ batches }) => batches),
+    bytes: sum(({ bytes }) => bytes),
+    oldest: Number.isFinite(oldest) ? oldest : null,
+    deadLetters: letters.length,
+    undeclaredLosses: sum(({ skipped }) => skipped.reduce((total, { from, to }) => total + to - from, 0)),
+    streams: status.streams.map(({ acked, batches, bytes, next, oldest, pending, stream }) => ({
+      stream,
+      acked,
+      next,
+      pending,
+      batches,
+      bytes,
+      oldest: oldest ?? null
+    }))
+  }
+}
+
+type Summary = ReturnType<typeof summaryOf>
+
+const statusText = (summary: Summary, now: number): string => {
+  const ago = (time: number): string => `${formatAge(now - time)} ago (${formatIso(time)})`
+  return [
+    `Sender        ${summary.sender}`,
+    `Outbox        ${summary.path}`,
+    `Opened        ${
+      summary.openedAt === null
+        ? "by no process now"
+        : `${ago(summary.openedAt)}, by a process that runs or did not end by itself`
+    }`,
+    `Pending       ${summary.pending} metrics in ${summary.batches} batches, ${formatCount(summary.bytes)}B`,
+    ...(summary.oldest === null ? [] : [`Oldest        ${ago(summary.oldest)}`]),
+    `Dead letters  ${summary.deadLetters}`,
+    `Losses        ${summary.undeclaredLosses} metrics not yet declared to the server`,
+    "",
+    renderTable(
+      [
+        { heading: "STREAM" },
+        { heading: "ACKNOWLEDGED", right: true },
+        { heading: "NEXT", right: true },
+        { heading: "PENDING", right: true },
+        { heading: "BATCHES", right: true },
+        { heading: "BYTES", right: true },
+        { heading: "OLDEST", right: true }
+      ],
+      summary.streams.map(({ acked, batches, bytes, next, oldest, pending, stream }) => [
+        stream,
+        String(acked),
+        String(next),
+        String(pending),
+        String(batches),
+        String(bytes),
+        oldest === null ? "" : formatAge(now - oldest)
+      ])
+    )
+  ].join("\n")
+}
+
+const viewOptions = { dataDir: dataDirOption, format: formatOption }
+
+const statusCommand = Command.make("status", viewOptions, (options) =>
+  Effect.gen(function*() {
+    const { outbox } = yield* existingOutbox(options.dataDir)
+    const status = yield* Effect.mapError(outbox.status, ofOutboxError)
+    const letters = yield* Effect.mapError(outbox.deadLetters, ofOutboxError)
+    const summary = summaryOf(outbox.path, status, letters)
+    yield* Console.log(
+      options.format === "json" ? JSON.stringify(summary) : statusText(summary, yield* Clock.currentTimeMillis)
+    )
+  }).pipe(Effect.scoped))
+
+const lossesCommand = Command.make("losses", viewOptions, (options) =>
+  Effect.gen(function*() {
+    const { outbox } = yield* existingOutbox(options.dataDir)
+    const status = yield* Effect.mapError(outbox.status, ofOutboxError)
+    const losses = lossesOf(status, yield* Effect.mapError(outbox.deadLetters, ofOutboxError))
+    if (options.format === "json") return yield* Console.log(JSON.stringify(losses))
+    if (losses.length === 0) return yield* Console.error("no losses")
+    yield* Console.log(renderTable(
+      [
+        { heading: "STREAM" },
+        { heading: "FROM", right: true },
+        { heading: "TO", right: true },
+        { heading: "COUNT", right: true },
+        { heading: "REASON" }
+      ],
+      losses.map(({ count, from, reason, stream, to }) => [stream, String(from), String(to), String(count), reason])
+    ))
+  }).pipe(Effect.scoped))
+
+const exportCommand = Command.make("export", { dataDir: dataDirOption }, (options) =>
+  Effect.gen(function*() {
+    const { outbox } = yield* existingOutbox(options.dataDir)
+    let damaged = 0
+    yield* Stream.runForEachChunk(Stream.mapError(outbox.pending, ofOutboxError), (chunk) => {
+      let lines = ""
+      for (const entry of chunk) {
+        if (entry._tag === "Metric") lines += `${entry.json}\n`
+        else damaged += entry.range.to - entry.range.from
+      }
+      return writeStdout(lines)
+    })
+    if (damaged > 0) return yield* failure(`${damaged} metrics of the outbox are damaged and were left out`)
+  }).pipe(Effect.scoped))
+
+const statusHelp = helpOf(statusCommand, {
+  name: "outbox status",
+  usage: "[--data-dir DIR] [--format table|json]",
+  summary: "What waits for the server, and what was refused or lost; also while a collector runs",
+  examples: [["outbox status", "of the collector of this user"]]
+})
+
+const lossesHelp = helpOf(lossesCommand, {
+  name: "outbox losses",
+  usage: "[--data-dir DIR] [--format table|json]",
+  summary: "Metrics that will never reach the store: not yet declared to the server, or refused by it",
+  examples: [["outbox losses --format json", "for another program"]]
+})
+
+const exportHelp = helpOf(exportCommand, {
+  name: "outbox export",
+  usage: "[--data-dir DIR] > FILE",
+  summary: "Write all pending metrics to standard output, one as JSON a line; they stay in the outbox",
+  examples: [["outbox export > pending.ndjson", "a copy that `send --stdin` reads"]]
+})
+
+const parts = [statusHelp, drainHelp, exportHelp, deadLettersHelp, lossesHelp]
+
+/** `outbox`: looks after what a collector could not deliver yet. */
+export const outboxCommand = Command.make(
+  "outbox",
+  {},
+  () => misuse("outbox needs one of status, drain, export, dead-letters and losses; see outbox --help")
+).pipe(
+  Command.withSubcommands([statusCommand, drainCommand, exportCommand, deadLettersCommand, lossesCommand])
+)
+
+/** Help of `outbox`. */
+export const outboxHelp: CommandHelp = groupHelp(parts, {
+  name: "outbox",
+  usage: "status|drain|export|dead-letters|losses [options]",
+  summary: "Look after what a collector could not deliver yet",
+  examples: [
+    ["outbox status", "what waits, since when"],
+    ["outbox drain --endpoint ws://metrics.example:5000/ws/metrics", "deliver all of it, and end"]
+  ]
+})

@@ -1,0 +1,83 @@
+import { describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import * as assert from "node:assert/strict"
+import * as path from "node:path"
+import { ask, directory, eventually, ProgramError, QueryAnswer, run, serve, start } from "./Program.js"
+
+const Status = Schema.parseJson(Schema.Struct({
+  pending: Schema.Number,
+  batches: Schema.Number,
+  deadLetters: Schema.Number,
+  openedAt: Schema.NullOr(Schema.Number)
+}))
+
+const nobody = "ws://127.0.0.1:9/ws/metrics"
+
+const lines = (count: number): string =>
+  Array.from(
+    { length: count },
+    (_, i) => `${JSON.stringify({ origin: "walk", metric_type: "step", value: i, timestamp: 1_769_860_800_000 + i })}\n`
+  ).join("")
+
+const statusOf = (cwd: string, dataDir: string) =>
+  Effect.flatMap(
+    run(["outbox", "status", "--format", "json", "--data-dir", dataDir], { cwd }),
+    ({ stderr, stdout }) => Effect.mapError(Schema.decode(Status)(stdout), () => new ProgramError({ message: stderr }))
+  )
+
+describe("outbox", () => {
+  it.scopedLive("shows, exports and drains what a collector could not deliver, also while one runs", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const dataDir = path.join(cwd, "agent")
+      const agent = yield* start(
+        ["run", "--stdin", "--no-self-metrics", "--endpoint", nobody, "--data-dir", dataDir],
+        { cwd }
+      )
+      yield* agent.write(lines(1_500))
+      const waiting = yield* eventually(Effect.filterOrFail(
+        statusOf(cwd, dataDir),
+        ({ pending }) => pending === 1_500,
+        ({ pending }) => new ProgramError({ message: `${pending} of 1500 are pending` })
+      ))
+      assert.equal(waiting.deadLetters, 0)
+      assert.notEqual(waiting.openedAt, null)
+      const locked = yield* run(["outbox", "drain", "--endpoint", nobody, "--data-dir", dataDir], { cwd })
+      assert.equal(locked.code, 1)
+      assert.match(locked.stderr, /collector|in use/)
+
+      const exported = yield* run(["outbox", "export", "--data-dir", dataDir], { cwd })
+      assert.equal(exported.code, 0, exported.stderr)
+      assert.equal(exported.stdout.trim().split("\n").length, 1_500)
+
+      yield* agent.kill("SIGTERM")
+      yield* agent.ended
+      const text = yield* run(["outbox", "status", "--data-dir", dataDir], { cwd })
+      assert.match(text.stdout, /Pending +1500 metrics/)
+      assert.match(text.stdout, /by no process now/)
+
+      const { port, url } = yield* serve(cwd)
+      const endpoint = `ws://127.0.0.1:${port}/ws/metrics`
+      const drained = yield* run(["outbox", "drain", "--endpoint", endpoint, "--data-dir", dataDir], { cwd })
+      assert.equal(drained.code, 0, drained.stderr)
+      assert.match(drained.stdout, /1500 metrics delivered/)
+      const again = yield* run(["outbox", "drain", "--endpoint", endpoint, "--data-dir", dataDir], { cwd })
+      assert.match(again.stdout, /empty/)
+      const { series } = yield* ask(`${url}/api/query?metric_type=step`, QueryAnswer)
+      assert.deepEqual(
+        series.flatMap(({ points }) => points.map(([, value]) => value)),
+        Array.from({ length: 1_500 }, (_, i) => i)
+      )
+    }))
+
+  it.scopedLive("says what is missing: a folder without an outbox, a part that is not named", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const none = yield* run(["outbox", "status", "--data-dir", path.join(cwd, "nothing")], { cwd })
+      assert.notEqual(none.code, 0)
+      assert.match(none.stderr, /nothing/)
+      const unnamed = yield* run(["outbox"], { cwd })
+      assert.equal(unnamed.code, 2)
+      assert.match(unnamed.stdout + unnamed.stderr, /status.*drain/s)
+    }))
+})
