@@ -5,6 +5,7 @@
 import { CliConfig, Command, ValidationError } from "@effect/cli"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Either, Exit, Layer, Option } from "effect"
+import { auditCommand, auditHelp } from "./cli/Audit.js"
 import { checkCommand, checkHelp } from "./cli/Check.js"
 import { CliFailure, misuse } from "./cli/CliFailure.js"
 import { configurationLayer } from "./cli/Configuration.js"
@@ -19,12 +20,13 @@ import { sendCommand, sendHelp } from "./cli/Send.js"
 import { serveCommand, serveHelp } from "./cli/Serve.js"
 import { tailCommand, tailHelp } from "./cli/Tail.js"
 import { printable, Terminal } from "./cli/Terminal.js"
+import { topCommand, topHelp } from "./cli/Top.js"
 import { upCommand, upHelp } from "./cli/Up.js"
 import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
 
 const program = "metrics-collector"
 
-const pages = [upHelp, runHelp, serveHelp, sendHelp, queryHelp, tailHelp, checkHelp, outboxHelp]
+const pages = [upHelp, runHelp, serveHelp, sendHelp, queryHelp, tailHelp, topHelp, checkHelp, outboxHelp, auditHelp]
 
 const command = Command.make(program).pipe(
   Command.withSubcommands([
@@ -34,8 +36,10 @@ const command = Command.make(program).pipe(
     sendCommand,
     queryCommand,
     tailCommand,
+    topCommand,
     checkCommand,
-    outboxCommand
+    outboxCommand,
+    auditCommand
   ])
 )
 

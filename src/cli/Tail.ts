@@ -1,11 +1,11 @@
 import { Args, Command, Options } from "@effect/cli"
-import { Console, Effect, Option, Schedule, Stream } from "effect"
-import type { ClientError } from "../client/ClientError.js"
-import { type LiveEvent, MetricsClient } from "../client/MetricsClient.js"
+import { Console, Effect, Option } from "effect"
+import type { LiveEvent } from "../client/MetricsClient.js"
 import { formatIso } from "../domain/Timestamp.js"
 import type { LatestEntry } from "../wire/Api.js"
 import { toFailure } from "./CliFailure.js"
 import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
+import { followLive } from "./FollowLive.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { seriesOptions, seriesQuestion, tagsText } from "./SeriesOptions.js"
 import { printable } from "./Terminal.js"
@@ -21,12 +21,6 @@ const options = {
   ...tokenOptions,
   caFile: caOption
 }
-
-/** Delays before a broken connection is opened again. */
-const reconnect = Schedule.exponential("500 millis", 1.5).pipe(
-  Schedule.jittered,
-  Schedule.union(Schedule.spaced("10 seconds"))
-)
 
 const lineOf = ({ fields, metric_type, origin, tags, timestamp, value }: LatestEntry): string =>
   printable(
@@ -45,28 +39,16 @@ const show = (format: "text" | "json", event: LiveEvent): Effect.Effect<void> =>
     ? Console.error(`${event.count} commits were left out: this terminal is slower than the server`)
     : Console.log(event.metrics.map((metric) => format === "json" ? JSON.stringify(metric) : lineOf(metric)).join("\n"))
 
-// What no second attempt cures ends the command.
-const mayHeal = (error: ClientError): boolean => error._tag === "Unreachable"
-
 /** `tail`: shows points as a server stores them, until it is stopped. */
 export const tailCommand = Command.make("tail", options, (options) =>
   Effect.gen(function*() {
     const question = yield* seriesQuestion(options, Option.getOrUndefined(options.metricType))
-    const work = Effect.gen(function*() {
-      const client = yield* MetricsClient
-      // A server that was never there is a wrong address rather than an outage.
-      yield* client.status
-      const once = Stream.runForEach(client.live(question), (event) => show(options.format, event))
-      yield* once.pipe(
-        Effect.zipRight(Console.error("the server ended the stream; connecting again")),
-        Effect.tapError((error) =>
-          mayHeal(error) ? Console.error(`${printable(error.message)}; connecting again`) : Effect.void
-        ),
-        Effect.retry({ schedule: reconnect, while: mayHeal }),
-        Effect.repeat(Schedule.spaced("1 second"))
-      )
-    })
-    yield* Effect.provide(work, yield* connectClient(options)).pipe(Effect.mapError(toFailure))
+    const work = followLive(
+      question,
+      (event) => show(options.format, event),
+      (message) => Console.error(`${printable(message)}; connecting again`)
+    )
+    return yield* Effect.provide(work, yield* connectClient(options)).pipe(Effect.mapError(toFailure))
   }))
 
 /** Help of `tail`. */

@@ -25,6 +25,51 @@ const statusOf = (cwd: string, dataDir: string) =>
     ({ stderr, stdout }) => Effect.mapError(Schema.decode(Status)(stdout), () => new ProgramError({ message: stderr }))
   )
 
+const Audit = Schema.parseJson(Schema.Struct({
+  streams: Schema.Array(Schema.Struct({
+    produced: Schema.Number,
+    stored: Schema.Number,
+    pending: Schema.Number,
+    missing: Schema.Number
+  }))
+}))
+
+describe("audit", () => {
+  it.scopedLive("agrees before and after delivery, and names what a server that is another one does not have", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const dataDir = path.join(cwd, "agent")
+      const { port, url } = yield* serve(cwd)
+      const send = (endpoint: string) =>
+        run(["send", "--stdin", "--data-dir", dataDir, "--timeout", "1s", "--endpoint", endpoint], { cwd }, lines(20))
+      const audit = (server: string) =>
+        run(["audit", "--server", server, "--data-dir", dataDir, "--format", "json"], { cwd })
+      const sums = (text: string) =>
+        Effect.map(
+          Schema.decode(Audit)(text),
+          ({ streams }) =>
+            (["produced", "stored", "pending", "missing"] as const).map((name) =>
+              streams.reduce((sum, stream) => sum + stream[name], 0)
+            )
+        )
+
+      yield* send(nobody)
+      const before = yield* audit(url)
+      assert.equal(before.code, 0, before.stderr)
+      assert.deepEqual(yield* sums(before.stdout), [20, 0, 20, 0])
+
+      assert.equal((yield* send(`ws://127.0.0.1:${port}/ws/metrics`)).code, 0)
+      const after = yield* audit(url)
+      assert.equal(after.code, 0, after.stderr)
+      assert.deepEqual(yield* sums(after.stdout), [40, 40, 0, 0])
+
+      const other = yield* serve(yield* directory)
+      const wrong = yield* audit(other.url)
+      assert.equal(wrong.code, 1)
+      assert.match(wrong.stdout, /offsets 0 to 19 were acknowledged and are not on the server/)
+    }))
+})
+
 describe("outbox", () => {
   it.scopedLive("shows, exports and drains what a collector could not deliver, also while one runs", () =>
     Effect.gen(function*() {

@@ -1,0 +1,91 @@
+import { Command } from "@effect/cli"
+import { Console, Effect } from "effect"
+import { MetricsClient } from "../client/MetricsClient.js"
+import { auditSender, type StreamAudit } from "./AuditReport.js"
+import { failure, toFailure } from "./CliFailure.js"
+import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
+import { dataDirOption } from "./DataDirectory.js"
+import { type CommandHelp, helpOf } from "./Help.js"
+import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
+import { renderTable } from "./Table.js"
+import { printable } from "./Terminal.js"
+
+const options = {
+  server: serverOption,
+  ...tokenOptions,
+  caFile: caOption,
+  dataDir: dataDirOption,
+  format: formatOption
+}
+
+/** Most losses that a server lists. */
+const maxLosses = 100_000
+
+const counts = ["produced", "stored", "pending", "deadLettered", "lost", "missing"] as const
+
+const reportText = (sender: string, streams: ReadonlyArray<StreamAudit>): string => {
+  const total = (of: typeof counts[number]): number => streams.reduce((sum, stream) => sum + stream[of], 0)
+  return [
+    `Sender ${sender}`,
+    "",
+    renderTable(
+      [
+        { heading: "STREAM" },
+        { heading: "PRODUCED", right: true },
+        { heading: "STORED", right: true },
+        { heading: "PENDING", right: true },
+        { heading: "DEAD", right: true },
+        { heading: "LOST", right: true },
+        { heading: "MISSING", right: true },
+        { heading: "" }
+      ],
+      [
+        ...streams.map((stream) => [
+          stream.stream,
+          ...counts.map((name) => String(stream[name])),
+          stream.differences.length === 0 ? "agrees" : "DIFFERS"
+        ]),
+        ["all", ...counts.map((name) => String(total(name))), ""]
+      ]
+    ),
+    ...streams.flatMap(({ differences, notes, stream }) => [
+      ...differences.map((text) => printable(`${stream}: ${text}`)),
+      ...notes.map((text) => printable(`${stream}: note: ${text}`))
+    ])
+  ].join("\n")
+}
+
+/** `audit`: accounts for everything that a sender produced, from both sides. */
+export const auditCommand = Command.make("audit", options, (options) =>
+  Effect.gen(function*() {
+    const { outbox } = yield* existingOutbox(options.dataDir)
+    const status = Effect.mapError(outbox.status, ofOutboxError)
+    const work = Effect.gen(function*() {
+      const client = yield* MetricsClient
+      const before = yield* status
+      const server = yield* client.status
+      const losses = yield* client.losses(maxLosses)
+      const after = yield* status
+      const deadLetters = yield* Effect.mapError(outbox.deadLetters, ofOutboxError)
+      const lossesCut = losses.length === maxLosses
+      const streams = auditSender({ before, server, losses, lossesCut, after, deadLetters })
+      yield* Console.log(
+        options.format === "json"
+          ? JSON.stringify({ sender: after.sender, streams })
+          : reportText(after.sender, streams)
+      )
+      const different = streams.filter(({ differences }) => differences.length > 0).length
+      if (different > 0) return yield* failure(`${different} of ${streams.length} streams differ`)
+    })
+    yield* Effect.provide(work, yield* connectClient(options)).pipe(Effect.mapError(toFailure))
+  }).pipe(Effect.scoped))
+
+/** Help of `audit`. */
+export const auditHelp: CommandHelp = helpOf(auditCommand, {
+  name: "audit",
+  usage: "[--server URL] [--data-dir DIR] [--format table|json]",
+  summary: "Prove that all a sender produced is stored, pending, refused or declared lost; exit 1 if not",
+  examples: [
+    ["audit --server http://metrics.example:5000", "the outbox of this user against that server"]
+  ]
+})

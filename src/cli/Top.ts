@@ -1,0 +1,160 @@
+import { Command } from "@effect/cli"
+import { Console, Effect, Option, Ref, Schedule } from "effect"
+import { MetricsClient } from "../client/MetricsClient.js"
+import { formatCount } from "../telemetry/StatusLine.js"
+import { formatAge } from "./Ages.js"
+import { toFailure } from "./CliFailure.js"
+import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
+import { followLive } from "./FollowLive.js"
+import { type CommandHelp, helpOf } from "./Help.js"
+import { hasScreen, type ScreenLine, takeScreen } from "./Screen.js"
+import { seriesOptions, seriesQuestion } from "./SeriesOptions.js"
+import { renderTable } from "./Table.js"
+import { nextOrder, TopModel, type TopOrder } from "./TopModel.js"
+
+const options = { ...seriesOptions, server: serverOption, ...tokenOptions, caFile: caOption }
+
+/** What stands above the tables. */
+export interface TopState {
+  readonly server: string
+  readonly order: TopOrder
+  /** Why the live stream is not there; `undefined` while it is. */
+  readonly problem: string | undefined
+}
+
+const heading = (table: string): ReadonlyArray<ScreenLine> =>
+  table.split("\n").map((text, index) => ({ text, head: index === 0 }))
+
+const shortened = (text: string, longest: number): string =>
+  text.length > longest ? `${text.slice(0, longest - 1)}…` : text
+
+const sendersTable = (model: TopModel, rows: number, width: number): ReadonlyArray<ScreenLine> =>
+  heading(renderTable(
+    [
+      { heading: "SENDER" },
+      { heading: "RATE/S", right: true },
+      { heading: "WAY" },
+      { heading: "RECEIVED", right: true },
+      { heading: "REFUSED", right: true },
+      { heading: "SEEN", right: true }
+    ],
+    model.senders(rows).map(({ lastSeen, rate, received, rejected, sender, transport }) => [
+      shortened(sender, width < 100 ? 16 : 40),
+      formatCount(rate),
+      transport === "" ? "gone" : transport,
+      formatCount(received),
+      formatCount(rejected),
+      `${formatAge((model.status?.time ?? 0) - lastSeen)} ago`
+    ])
+  ))
+
+const seriesTable = (model: TopModel, order: TopOrder, rows: number): ReadonlyArray<ScreenLine> =>
+  heading(renderTable(
+    [
+      { heading: "RATE/S", right: true },
+      { heading: "VALUE", right: true },
+      { heading: "ORIGIN" },
+      { heading: "METRIC_TYPE" },
+      { heading: "TAGS" }
+    ],
+    model.series(order, rows).map(({ metricType, origin, rate, tags, value }) => [
+      formatCount(rate),
+      String(Number.isInteger(value) ? value : Number(value.toPrecision(6))),
+      origin,
+      metricType,
+      tags
+    ])
+  ))
+
+/** The picture of `top`, of at most `height` lines; made for `width` columns, beyond which it is to be cut. */
+export const renderTop = (
+  model: TopModel,
+  { order, problem, server }: TopState,
+  width: number,
+  height: number
+): ReadonlyArray<ScreenLine> => {
+  const { status } = model
+  const lines: Array<ScreenLine> = [
+    {
+      text: `${server}  ${
+        problem !== undefined
+          ? `not connected: ${problem}`
+          : status === undefined
+          ? "connecting"
+          : `up ${formatAge(status.uptimeSeconds * 1000)}, ${formatCount(status.store.points)} points of ` +
+            `${formatCount(status.store.series)} series, ${formatCount(status.store.bytes)}B, commit p99 ` +
+            `${status.commits.p99Millis.toFixed(1)} ms`
+      }`
+    },
+    {
+      text: `in ${formatCount(model.rate)}/s, ${model.seriesCount} series seen, by ${order}` +
+        (model.missed === 0 ? "" : `, ${model.missed} commits missed`)
+    },
+    { text: "" }
+  ]
+  const senders = sendersTable(model, Math.max(1, Math.min(8, Math.floor((height - 6) / 3))), width)
+  const series = seriesTable(model, order, Math.max(1, height - lines.length - senders.length - 2))
+  return [...lines, ...senders, { text: "" }, ...series].slice(0, height)
+}
+
+/** `top`: the busiest series and senders of a server. */
+export const topCommand = Command.make("top", options, (options) =>
+  Effect.gen(function*() {
+    const question = yield* seriesQuestion(options, undefined)
+    const work = Effect.gen(function*() {
+      const client = yield* MetricsClient
+      const model = new TopModel()
+      const state = yield* Ref.make<TopState>({ server: options.server, order: "rate", problem: undefined })
+      const follow = followLive(
+        question,
+        (event) =>
+          Effect.zipRight(
+            Effect.sync(() => event._tag === "Dropped" ? model.missed += event.count : model.add(event.metrics)),
+            Ref.update(state, (before) => before.problem === undefined ? before : { ...before, problem: undefined })
+          ),
+        (problem) => Ref.update(state, (before) => ({ ...before, problem }))
+      )
+      const tick = client.status.pipe(
+        Effect.option,
+        Effect.map((status) => model.tick(Option.getOrUndefined(status)))
+      )
+
+      if (!hasScreen()) {
+        yield* Effect.raceFirst(follow, Effect.repeatN(Effect.zipRight(Effect.sleep("1 second"), tick), 1))
+        const lines = renderTop(model, yield* Ref.get(state), 200, 40)
+        return yield* Console.log(lines.map(({ text }) => text).join("\n"))
+      }
+
+      yield* client.status
+      const screen = yield* takeScreen
+      const draw = Effect.gen(function*() {
+        const { height, width } = yield* screen.size
+        const lines = renderTop(model, yield* Ref.get(state), width, height - 1)
+        yield* screen.draw([...lines, { text: "q quit   s sort by rate, name, newest" }])
+      })
+      const keys = Effect.gen(function*() {
+        while (true) {
+          const key = yield* screen.keys.take
+          if (key === "q" || key === "ctrl-c") return
+          if (key !== "s") continue
+          yield* Ref.update(state, (before) => ({ ...before, order: nextOrder[before.order] }))
+          yield* draw
+        }
+      })
+      yield* draw
+      const refresh = Effect.schedule(Effect.zipRight(tick, draw), Schedule.fixed("1 second"))
+      yield* Effect.raceAll([Effect.asVoid(follow), Effect.asVoid(refresh), Effect.ignore(keys)])
+    })
+    yield* Effect.scoped(Effect.provide(work, yield* connectClient(options))).pipe(Effect.mapError(toFailure))
+  }))
+
+/** Help of `top`. */
+export const topHelp: CommandHelp = helpOf(topCommand, {
+  name: "top",
+  usage: "[--origin O] [--tag KEY=VALUE] [--server URL] [options]",
+  summary: "Watch the busiest series and senders; into a pipe: two seconds of them",
+  examples: [
+    ["top", "of the server on this machine; q quits, s sorts"],
+    ["top --origin system --server http://metrics.example:5000", "host metrics of another one"]
+  ]
+})
