@@ -138,12 +138,14 @@ const makeAccept = Effect.gen(function*() {
         Effect.retry({ schedule: acceptDelays, while: ({ reason }) => reason !== "Closed" })
       )
       if (rejected.length === 0) return
-      let begin = 0
+      // Both are in the order of the metrics.
+      let end = 0
+      let at = 0
       for (const { generator, metrics } of batch) {
-        const end = begin + metrics.length
-        const own = rejected.filter(({ index }) => index >= begin && index < end)
-        if (own.length > 0) yield* noteInvalid(generator, own.length, own[0].message)
-        begin = end
+        end += metrics.length
+        const first = at
+        while (at < rejected.length && rejected[at].index < end) at++
+        if (at > first) yield* noteInvalid(generator, at - first, rejected[first].message)
       }
     })
 })

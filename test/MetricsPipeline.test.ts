@@ -186,4 +186,30 @@ describe("a pipeline", () => {
         ["counter", "undelivered", 2_000]
       ])
     }))
+
+  it.scoped("what waits for room in a full queue at the end is written down too, to the last metric", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(
+        MetricsPipeline.layer([Counter, Other], { queueCapacity: 10, shutdownGrace: "1 second" }).pipe(
+          Layer.provide(Layer.merge(
+            MetricsGenerator.layer(Counter, Stream.concat(counting(100), Stream.never)),
+            MetricsGenerator.layer(Other, Stream.concat(counting(30), Stream.never))
+          )),
+          Layer.provide(senderOf(() => Effect.never)),
+          Layer.provideMerge(telemetry),
+          Layer.provide(silent)
+        ),
+        scope
+      )
+      yield* TestClock.adjust("1 second")
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
+      const { generators } = yield* Context.get(context, PipelineStatus).snapshot
+      const gathered = new Map(generators.map(({ gathered, name }) => [name, gathered]))
+      assert.deepEqual(gathered, new Map([["counter", 100], ["other", 30]]))
+      const totals = yield* Context.get(context, LossLedger).totals
+      assert.deepEqual(new Map(totals.map(({ count, source }) => [source, count])), gathered)
+    }))
 })

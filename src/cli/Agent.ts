@@ -104,13 +104,15 @@ export const startAgent = <E>(
     const scope = yield* Effect.scope
     const telemetry = Layer.merge(PipelineStatus.Default, LossLedger.Default)
     const status = Context.get(yield* Layer.buildWithMemoMap(telemetry, memoMap, scope), PipelineStatus)
-    yield* Effect.addFinalizer(() => Effect.flatMap(status.snapshot, onStopped))
+    let started = false
+    yield* Effect.addFinalizer(() => started ? Effect.flatMap(status.snapshot, onStopped) : Effect.void)
     const generators = (yield* chosenGenerators(choice, memoMap)).map(withGlobalTags(choice.tags))
     const layer = MetricsPipeline.layer(generators.map((generator) => Effect.succeed(generator))).pipe(
       Layer.provideMerge(sender),
       Layer.provide(telemetry)
     )
     const context = yield* Layer.buildWithMemoMap(layer, memoMap, scope)
+    started = true
     return {
       pipeline: Context.get(context, MetricsPipeline),
       sender: Context.get(context, GenericMetricsSender),

@@ -5,6 +5,7 @@ import { MetricsClient } from "../client/MetricsClient.js"
 import type { MetricsGenerator } from "../generators/MetricsGenerator.js"
 import { SocketConnector } from "../sender/SocketConnector.js"
 import { probeSocket } from "../sender/SocketTransport.js"
+import { makeDirectory } from "../sqlite/makeDirectory.js"
 import { parseEndpoint } from "../wire/Endpoint.js"
 import { chosenGenerators } from "./Agent.js"
 import { failure, messageOf, misuse } from "./CliFailure.js"
@@ -58,7 +59,7 @@ const writable = (directory: string): Effect.Effect<string, unknown, FileSystem.
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
+    yield* makeDirectory(directory)
     yield* Effect.scoped(Effect.flatMap(
       fs.makeTempFileScoped({ directory, prefix: "check-" }),
       (file) => fs.writeFileString(file, path.basename(file))

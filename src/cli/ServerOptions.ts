@@ -1,6 +1,6 @@
 import { Options } from "@effect/cli"
 import { FileSystem, type Path } from "@effect/platform"
-import { Config, Context, Duration, Effect, Either, Layer, Option, type Redacted, Schema, type Scope } from "effect"
+import { Config, Context, Duration, Effect, Either, Layer, Option, type Redacted, type Scope } from "effect"
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import type { TlsFiles } from "../server/Listener.js"
 import { MetricsServer } from "../server/MetricsServer.js"
@@ -29,7 +29,10 @@ export const serverOptions = {
     Options.withDescription("Port to listen on, 0 for any free one (METRICS_PORT; default 5000)"),
     Options.withFallbackConfig(Config.integer("port")),
     Options.withDefault(5000),
-    Options.withSchema(Schema.Int.pipe(Schema.between(0, 65_535)))
+    parsed("port", (port: number) =>
+      Number.isInteger(port) && port >= 0 && port <= 65_535
+        ? Either.right(port)
+        : Either.left(`expected 0 to 65535, got ${port}`))
   ),
   dataDir: dataDirOption,
   ...tokenOptions,

@@ -55,7 +55,7 @@ export class MetricsCollector extends Context.Tag("metrics-collector/collector/M
   readonly consume: <E, R>(
     accept: (batch: ReadonlyArray<Gathered>) => Effect.Effect<void, E, R>
   ) => Effect.Effect<void, E, R>
-  /** Takes all that nobody accepted. */
+  /** Ends the generators where they are, and takes all that they gave and nobody accepted. */
   readonly takeLeft: Effect.Effect<ReadonlyArray<Gathered>>
   /** Stops the generators: what they gave before is still in the queue, or waits for room in it. */
   readonly stop: Effect.Effect<void>
@@ -89,7 +89,7 @@ export class MetricsCollector extends Context.Tag("metrics-collector/collector/M
       // Nothing travels through the merge: a generator puts its metrics into the
       // queue itself, because what lies in a buffer of the merge when it is
       // interrupted would be lost, and nobody would have counted it.
-      yield* Stream.mergeAll(lives, { concurrency: "unbounded" }).pipe(
+      const running = yield* Stream.mergeAll(lives, { concurrency: "unbounded" }).pipe(
         Stream.runDrain,
         Effect.ensuring(queue.end),
         Effect.provideService(PipelineStatus, status),
@@ -113,8 +113,8 @@ export class MetricsCollector extends Context.Tag("metrics-collector/collector/M
               )
             }
           }),
-        takeLeft: Effect.sync(() => {
-          const left = [...underWay, ...queue.take(Infinity)]
+        takeLeft: Effect.map(Fiber.interrupt(running), () => {
+          const left = [...underWay, ...queue.takeLeft()]
           underWay = []
           return left
         }),
@@ -151,9 +151,12 @@ const live = (
       // After the interruption: what the generator gave is put into the queue in any case.
       Stream.runForEachChunk((chunk) => {
         if (chunk.length === 0) return Effect.void
-        status.gathered += chunk.length
-        status.lastGatheredAt = clock.unsafeCurrentTimeMillis()
-        return offer({ generator: name, metrics: Array.from(chunk) })
+        // Counted where it is offered: no interruption comes between.
+        return Effect.suspend(() => {
+          status.gathered += chunk.length
+          status.lastGatheredAt = clock.unsafeCurrentTimeMillis()
+          return offer({ generator: name, metrics: Array.from(chunk) })
+        })
       })
     )
     // In a fiber of its own: a generator may interrupt the fiber it runs in.

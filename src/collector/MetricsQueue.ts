@@ -34,6 +34,8 @@ export interface MetricsQueue {
   readonly awaitBatch: Effect.Effect<void>
   /** Takes metrics from the front, at most `most`; none are left when the queue has ended and this is empty. */
   readonly take: (most: number) => ReadonlyArray<Gathered>
+  /** Takes all that is left at the end, also what waits for room or was interrupted while it waited. */
+  readonly takeLeft: () => ReadonlyArray<Gathered>
   /** Nothing more will come: what is left is taken without lingering. */
   readonly end: Effect.Effect<void>
 }
@@ -42,6 +44,11 @@ const countOf = (pieces: Iterable<Gathered>): number => {
   let count = 0
   for (const { metrics } of pieces) count += metrics.length
   return count
+}
+
+/** Metrics of which the first `done` are in the queue, and the others wait for room. */
+interface WaitingOffer extends Gathered {
+  done: number
 }
 
 /**
@@ -57,6 +64,7 @@ export const makeMetricsQueue = (options: MetricsQueueOptions): MetricsQueue => 
   let front: Gathered | undefined
   let size = 0
   let ended = false
+  const waiting = new Set<WaitingOffer>()
   const some = Effect.unsafeMakeLatch(false)
   const enough = Effect.unsafeMakeLatch(false)
   const room = Effect.unsafeMakeLatch(true)
@@ -102,18 +110,33 @@ export const makeMetricsQueue = (options: MetricsQueueOptions): MetricsQueue => 
 
   const waitForRoom = ({ generator, metrics }: Gathered): Effect.Effect<void> =>
     Effect.gen(function*() {
-      let done = 0
-      while (done < metrics.length) {
+      // It stays among the waiting when it is interrupted: `takeLeft` finds it there.
+      const offer: WaitingOffer = { generator, metrics, done: 0 }
+      waiting.add(offer)
+      while (offer.done < metrics.length) {
         const free = capacity - size
         if (free <= 0) {
           yield* room.await
           continue
         }
-        const piece = metrics.length - done <= free && done === 0 ? metrics : metrics.slice(done, done + free)
-        put(generator, piece)
-        done += piece.length
+        const until = Math.min(metrics.length, offer.done + free)
+        put(generator, offer.done === 0 && until === metrics.length ? metrics : metrics.slice(offer.done, until))
+        offer.done = until
       }
+      waiting.delete(offer)
     })
+
+  const takeLeft = (): ReadonlyArray<Gathered> => {
+    const left = [...take(Infinity)]
+    for (const offer of waiting) {
+      const { done, generator, metrics } = offer
+      if (done < metrics.length) left.push({ generator, metrics: metrics.slice(done) })
+      // One that still runs has nothing more to put.
+      offer.done = metrics.length
+    }
+    waiting.clear()
+    return left
+  }
 
   const dropNewest = ({ generator, metrics }: Gathered): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -151,6 +174,7 @@ export const makeMetricsQueue = (options: MetricsQueueOptions): MetricsQueue => 
       if (size < batchSize && !ended) yield* Effect.timeoutOption(enough.await, linger)
     }),
     take,
+    takeLeft,
     end: Effect.sync(() => {
       ended = true
       changed(0)

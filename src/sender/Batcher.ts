@@ -35,6 +35,15 @@ const closedError = new OutboxError({
   message: "the sender is closed; nothing of this call was accepted"
 })
 
+const defectError = (cause: unknown): OutboxError =>
+  new OutboxError({
+    reason: "Failed",
+    message:
+      `these metrics could not be put into batches (${cause instanceof Error ? cause.message : String(cause)}); ` +
+      "nothing of this call was accepted",
+    cause
+  })
+
 /**
  * Starts a batcher. Calls that come while a commit is under way, or in the same
  * turn, share the next commit; each waits for its own. A call that is
@@ -69,22 +78,31 @@ export const makeBatcher = (
         })
       })
 
+    const resumeAll = (result: Effect.Effect<void, OutboxError>): void => {
+      const entries = committing
+      committing = []
+      for (const { resume } of entries) resume(result)
+    }
+
     const commit = Effect.suspend(() => {
       const builder = new BatchBuilder(dictionary)
-      let taken = 0
       let count = 0
-      while (taken < waiting.length && builder.full < maxBatches) {
-        const { metrics, now, withdrawn } = waiting[taken++]
-        if (withdrawn) continue
-        count += metrics.length
-        for (let i = 0; i < metrics.length; i++) builder.add(metrics[i], now)
+      let taken = 0
+      // Taken out before anything can go wrong, so that whatever does is told to these callers alone.
+      const next = (): Entry => {
+        const entry = waiting[taken++]
+        committing.push(entry)
+        return entry
       }
-      committing = waiting.slice(0, taken)
-      waiting = waiting.slice(taken)
-      const resumeAll = (result: Effect.Effect<void, OutboxError>): void => {
-        const entries = committing
-        committing = []
-        for (const { resume } of entries) resume(result)
+      try {
+        while (taken < waiting.length && builder.full < maxBatches) {
+          const { metrics, now, withdrawn } = next()
+          if (withdrawn) continue
+          count += metrics.length
+          for (let i = 0; i < metrics.length; i++) builder.add(metrics[i], now)
+        }
+      } finally {
+        waiting = waiting.slice(taken)
       }
       const committed = (): void => {
         builder.committed()
@@ -96,11 +114,11 @@ export const makeBatcher = (
         committing = []
         return Effect.void
       }
-      return Effect.exit(outbox.append(batches, committed)).pipe(
-        Effect.tap((exit) => Effect.sync(() => resumeAll(exit))),
-        Effect.zipRight(afterCommit)
-      )
-    })
+      return Effect.tap(Effect.exit(outbox.append(batches, committed)), (exit) => Effect.sync(() => resumeAll(exit)))
+    }).pipe(
+      Effect.catchAllDefect((cause) => Effect.sync(() => resumeAll(Effect.fail(defectError(cause))))),
+      Effect.zipRight(afterCommit)
+    )
 
     const commitWaiting = Effect.gen(function*() {
       yield* work.await

@@ -60,6 +60,8 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
 
     let state: DeliveryState = { _tag: "Connecting", failures: 0 }
     let welcomes = 0
+    /** Why the socket failed last; `status.lastError` may be of HTTP. */
+    let socketError: string | undefined
     status.endpoint = endpoint.socketUrl
     status.transport = transportOf(state)
 
@@ -70,7 +72,7 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
           return annotated(Effect.logInfo("delivering over the WebSocket"))
         case "http":
           return annotated(Effect.logWarning(
-            `delivering over HTTP, because the WebSocket fails (${status.lastError ?? "unknown"}); it is tried again`
+            `delivering over HTTP, because the WebSocket fails (${socketError ?? "unknown"}); it is tried again`
           ))
         case "waiting":
           return annotated(Effect.logWarning(
@@ -111,6 +113,7 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
         const error = failureOf(cause)
         const repeated = status.lastError === error.message
         status.lastError = error.message
+        if (way === "SocketFailed") socketError = error.message
         if (!repeated) yield* Effect.logDebug(`an attempt to deliver failed: ${error.message}`)
         if (error._tag === "DeliveryRefused") yield* on({ _tag: "Refused", message: error.message })
         else yield* on({ _tag: way })

@@ -177,7 +177,7 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
         const applied = applyDefinitions(dictionary, definitionsIn(json.right))
         if (dictionary.size > maxDefinitions) {
           return Effect.succeed(
-            problem("protocol", `more than ${maxDefinitions} series on one connection; connect again`, true)
+            problem("too-many-series", `more than ${maxDefinitions} series on one connection; connect again`, true)
           )
         }
         const decoded = Either.flatMap(applied, () => decodeClientValue(json.right))

@@ -4,6 +4,7 @@ import Sqlite from "better-sqlite3"
 import { Clock, Effect, Either, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as nodePath from "node:path"
+import { makeDirectory } from "./makeDirectory.js"
 import { type SqliteFileError, sqliteFileError, sqliteReason } from "./SqliteFileError.js"
 import { lockSqlite } from "./SqliteLock.js"
 
@@ -145,21 +146,6 @@ const prepare = (options: SqliteFileOptions): Either.Either<{ readonly created: 
   }
 }
 
-const makeDirectory = (path: string): Effect.Effect<void, SqliteFileError> => {
-  const directory = nodePath.dirname(path)
-  return Effect.try({
-    try: () => {
-      fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
-      fs.accessSync(directory, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK)
-    },
-    catch: (cause) => {
-      const reason = sqliteReason(cause)
-      // A missing directory that cannot be made although nothing is in the way, as under /proc.
-      return sqliteFileError(directory, reason === "Failed" ? "Directory" : reason, cause)
-    }
-  })
-}
-
 const freeName = (path: string, now: number): string => {
   const base = `${path}.damaged-${new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`
   let name = base
@@ -226,7 +212,7 @@ const isDamage = (error: SqliteFileError): boolean => error.reason === "NotAData
 
 const check = (options: SqliteFileOptions): Effect.Effect<CheckedSqliteFile, SqliteFileError, Scope.Scope> =>
   Effect.gen(function*() {
-    yield* makeDirectory(options.path)
+    yield* makeDirectory(nodePath.dirname(options.path))
     if (options.lock ?? true) yield* lockSqlite(options.path)
     const prepared = Effect.suspend(() => prepare(options))
     let setAside: string | undefined

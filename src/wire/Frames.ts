@@ -100,10 +100,18 @@ export type Busy = typeof Busy.Type
  * - `unknown-series`: a batch used an id that was not defined on this connection
  * - `too-large`: over `maxBatchBytes`
  * - `protocol`: a version that the server does not speak, or a frame out of turn
+ * - `too-many-series`: a connection defined more than the server keeps; connect again
  * - `stream-owned`: the stream was opened with another token
  * - `internal`: the server could not store it; it may be sent again
  */
-export type ErrorCode = "bad-frame" | "unknown-series" | "too-large" | "protocol" | "stream-owned" | "internal"
+export type ErrorCode =
+  | "bad-frame"
+  | "unknown-series"
+  | "too-large"
+  | "protocol"
+  | "too-many-series"
+  | "stream-owned"
+  | "internal"
 
 /** Something is wrong with the connection; after a fatal one the server closes it. */
 export const ErrorFrame = Schema.Struct({

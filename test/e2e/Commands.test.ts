@@ -19,7 +19,7 @@ describe("wrong calls", () => {
   const cases: ReadonlyArray<readonly [words: string, code: number, message: RegExp]> = [
     ["run --no-such-option", 2, /no-such-option/],
     ["frobnicate", 2, /frobnicate|subcommand/i],
-    ["serve --port 70000", 2, /65535/],
+    ["serve --port 70000", 2, /--port: expected 0 to 65535, got 70000/],
     ["serve --port five", 2, /five/],
     ["serve --host 0.0.0.0 --data-dir d", 2, /--token.*--insecure|--insecure.*--token/s],
     ["serve --retention 30", 2, /30d/],
@@ -73,6 +73,13 @@ describe("what stands in the way", () => {
         1,
         /server.*(use|lock)/s
       )
+      const agent = path.join(cwd, "agent")
+      const words = ["run", "--endpoint", `${url.replace("http", "ws")}/ws/metrics`, "--data-dir", agent]
+      const first = yield* start(words, { cwd })
+      yield* first.says(/delivering over the WebSocket/)
+      const second = yield* run(words, { cwd })
+      fails(second, 1, /outbox.*in use/s)
+      assert.doesNotMatch(second.stderr, /are delivered/)
       yield* ask(`${url}/api/query?metric_type=x`, QueryAnswer)
     }))
 
@@ -81,7 +88,8 @@ describe("what stands in the way", () => {
       const cwd = yield* directory
       yield* Effect.promise(() => fs.writeFile(path.join(cwd, "file"), ""))
       const dataDir = path.join(cwd, "file", "data")
-      for (const words of [["serve", "--port", "0"], ["run", "--endpoint", "ws://127.0.0.1:9/ws/metrics"]]) {
+      const endpoint = ["--endpoint", "ws://127.0.0.1:9/ws/metrics"]
+      for (const words of [["serve", "--port", "0"], ["run", ...endpoint], ["check", ...endpoint]]) {
         const ended = yield* run([...words, "--data-dir", dataDir], { cwd })
         fails(ended, 1, /file/)
       }

@@ -39,6 +39,23 @@ const provided = <A, E>(effect: Effect.Effect<A, E, Outbox | PipelineStatus | Sc
   effect.pipe(Effect.scoped, Effect.provide(Layer.merge(MemoryOutbox.layer(), PipelineStatus.Default)))
 
 describe("Batcher", () => {
+  it.effect("a defect of the outbox fails the calls it concerns, and no later one", () =>
+    provided(Effect.gen(function*() {
+      const { sender: status } = yield* PipelineStatus
+      const outbox = yield* Outbox
+      let broken = true
+      const append: typeof outbox.append = (batches, committed) => {
+        if (broken) throw new Error("no such table")
+        return outbox.append(batches, committed)
+      }
+      const batcher = yield* makeBatcher({ ...outbox, append }, status, Effect.void)
+      const error = yield* Effect.flip(batcher.sendMetrics([metric(1)]))
+      assert.match(error.message, /no such table.*nothing of this call was accepted/)
+      broken = false
+      yield* batcher.sendMetric(metric(2))
+      assert.strictEqual(status.accepted, 1)
+    })))
+
   it.effect("closes a batch at 1,000 points", () =>
     provided(Effect.gen(function*() {
       const { batcher, commits } = yield* harness(false)

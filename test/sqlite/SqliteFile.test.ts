@@ -236,6 +236,28 @@ describe("a directory", () => {
     )
   )
 
+  it.scoped.skipIf(!fs.existsSync("/proc/self"))(
+    "that the system lets nobody make is refused, instead of trying for ever",
+    inDirectory((_, options) =>
+      Effect.gen(function*() {
+        const error = yield* openError({ ...options, path: "/proc/nope/deeper/file.db" })
+        assert.match(error.message, /^\/proc\/nope/)
+      })
+    )
+  )
+
+  it.scoped(
+    "is made with all that are missing above it, for its owner alone",
+    inDirectory((directory, options) =>
+      Effect.gen(function*() {
+        yield* SqliteFile.open({ ...options, path: path.join(directory, "a", "b", "file.db") })
+        for (const made of ["a", path.join("a", "b")]) {
+          assert.equal(fs.statSync(path.join(directory, made)).mode & 0o777, 0o700)
+        }
+      })
+    )
+  )
+
   it.scoped(
     "that stands where the file should be is refused",
     inDirectory((_, options) =>
