@@ -34,13 +34,15 @@ if (!(Number.isInteger(rounds) && rounds >= 1)) throw new Error("--rounds: expec
 const stores = ["rows", "chunks"] as const
 type Store = typeof stores[number]
 
-const child = path.join(root, "node_modules/.cache/bench-store/Child.mjs")
+// Beside the packages that it needs, and its own: two runs must not take each other's code away.
+const bundled = path.join(root, "node_modules/.cache", `bench-store-${process.pid}`)
+const child = path.join(bundled, "Child.mjs")
 
 const bundle = () =>
   build({
     config: false,
     entry: { Child: path.join(root, "scripts/store/Child.ts") },
-    outDir: path.dirname(child),
+    outDir: bundled,
     platform: "node",
     target: "node20.19",
     format: "esm",
@@ -142,7 +144,16 @@ const table = (dataset: Dataset, measured: ReadonlyMap<Store, ReadonlyArray<Meas
   ].join("\n")
 }
 
+const git = (...words: ReadonlyArray<string>): string =>
+  execFileSync("git", words, { cwd: root, encoding: "utf8" }).trim()
+
+// Asked before measuring: what is committed meanwhile is not what was measured.
+const commit = git("rev-parse", "--short", "HEAD")
+const changed = git("status", "--porcelain", "--", "src", "scripts") === "" ? "" : " with changes"
+const command = `npm run bench:store -- ${most < 4_320_000 ? `--points ${most} ` : ""}--rounds ${rounds} --write`
+
 const tables: Array<string> = []
+process.on("exit", () => fs.rmSync(bundled, { recursive: true, force: true }))
 await bundle()
 for (const dataset of datasets(most)) {
   const measured = new Map<Store, Array<Measured>>(stores.map((store) => [store, []]))
@@ -157,19 +168,11 @@ for (const dataset of datasets(most)) {
   tables.push(table(dataset, measured))
 }
 
-const git = (...words: ReadonlyArray<string>): string =>
-  execFileSync("git", words, { cwd: root, encoding: "utf8" }).trim()
-
-const changed = git("status", "--porcelain", "--", "src", "scripts") === "" ? "" : " with changes"
-const command = `npm run bench:store -- ${most < 4_320_000 ? `--points ${most} ` : ""}--rounds ${rounds} --write`
-
 const section = `## Store
 
-\`${command}\`, commit ${
-  git("rev-parse", "--short", "HEAD")
-}${changed}, Node.js ${process.version}, ${os.cpus().length} × ${
+\`${command}\`, commit ${commit}${changed}, Node.js ${process.version}, ${os.cpus().length} × ${
   os.cpus()[0]?.model ?? "unknown processor"
-}. Medians of ${rounds} rounds, each store in processes of its own, in turns. The
+}. ${rounds === 1 ? "One round" : `Medians of ${rounds} rounds`}, each store in processes of its own, in turns. The
 row a point is a table \`(series, time, value)\` with the primary key \`(series, time)\`, prepared statements, one
 transaction a batch, called without anything around; the store is called through \`MetricStore\`. Both answer a batch of
 1,000 points when it is on disk (\`synchronous=FULL\`). The values are those of machines: percentages and loads of two
