@@ -2,7 +2,7 @@ import { Clock, type Deferred, Effect, Schedule, Stream } from "effect"
 import type { MetricStore } from "../store/MetricStore.js"
 import { liveJson } from "./AnswerJson.js"
 import { nextTurn } from "../store/nextTurn.js"
-import type { SeriesMatcher } from "../store/SeriesMatcher.js"
+import type { SeriesMatcher } from "../store/query/SeriesMatcher.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 /** Commits kept for a reader that is slow; older ones are dropped, and it is told. */

@@ -12,7 +12,7 @@ import {
 } from "./MetricStore.js"
 import { nextTurn } from "./nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
-import { startQuery } from "./QueryRun.js"
+import { startQuery } from "./query/QueryRun.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { storeId } from "./StoreId.js"
 import { admit, lossesOf, newStream, type StreamState } from "./StreamRules.js"

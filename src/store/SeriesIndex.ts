@@ -4,7 +4,7 @@ import type { Columns } from "./Columns.js"
 import { LatestPoints, type Newest } from "./LatestPoints.js"
 import type { LatestPoint, QueryError, SeriesFilter, SeriesInfo } from "./MetricStore.js"
 import { isOverflow } from "./Overflow.js"
-import { makeSeriesMatcher } from "./SeriesMatcher.js"
+import { makeSeriesMatcher } from "./query/SeriesMatcher.js"
 
 /** What is known of one series. */
 export interface SeriesEntry {

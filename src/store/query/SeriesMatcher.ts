@@ -1,7 +1,7 @@
 import { Either } from "effect"
-import type { Tags } from "../domain/Identity.js"
-import type { Series } from "../domain/Series.js"
-import type { QueryError, SeriesFilter, TagCondition } from "./MetricStore.js"
+import type { Tags } from "../../domain/Identity.js"
+import type { Series } from "../../domain/Series.js"
+import type { QueryError, SeriesFilter, TagCondition } from "../MetricStore.js"
 import { TagPattern } from "./TagPattern.js"
 
 /** Tells the series that a filter means. */

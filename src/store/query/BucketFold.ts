@@ -1,9 +1,9 @@
 import { Either } from "effect"
-import { makeSeries, type Series } from "../domain/Series.js"
-import { type DayRollup, MINUTE } from "./chunk/DayRollup.js"
-import { DAY } from "./chunk/SeriesColumns.js"
+import { makeSeries, type Series } from "../../domain/Series.js"
+import { type DayRollup, MINUTE } from "../chunk/DayRollup.js"
+import { DAY } from "../chunk/SeriesColumns.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
-import { type Aggregate, type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "./MetricStore.js"
+import { type Aggregate, type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "../MetricStore.js"
 
 interface Bucket {
   count: number

@@ -1,6 +1,6 @@
 import { Either } from "effect"
 import * as vm from "node:vm"
-import { QueryError } from "./MetricStore.js"
+import { QueryError } from "../MetricStore.js"
 
 /** Most characters of a pattern. */
 const maxLength = 1_000

@@ -1,8 +1,8 @@
 import { Either } from "effect"
-import type { Series } from "../domain/Series.js"
+import type { Series } from "../../domain/Series.js"
 import { BucketFold, MAX_HELD_VALUES, tooManyValues } from "./BucketFold.js"
 import type { Cursor } from "./Cursor.js"
-import type { Buckets, QueryAnswer, QueryError } from "./MetricStore.js"
+import type { Buckets, QueryAnswer, QueryError } from "../MetricStore.js"
 
 interface Counter {
   readonly time: Array<number>

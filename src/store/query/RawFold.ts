@@ -1,8 +1,8 @@
 import { Either } from "effect"
-import type { JsonObject } from "../domain/Json.js"
-import type { Series } from "../domain/Series.js"
+import type { JsonObject } from "../../domain/Json.js"
+import type { Series } from "../../domain/Series.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
-import type { QueryAnswer, QueryError, SeriesPoints } from "./MetricStore.js"
+import type { QueryAnswer, QueryError, SeriesPoints } from "../MetricStore.js"
 
 interface Found {
   readonly id: number
