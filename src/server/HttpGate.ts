@@ -2,6 +2,7 @@ import { HttpApiError, type HttpApp, HttpServerError, HttpServerRequest, HttpSer
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Cause, Effect, Option } from "effect"
 import { SOCKET_PATH } from "../wire/Endpoint.js"
+import { allowedMethods } from "./AllowedMethods.js"
 import { refusedResponse } from "./Refused.js"
 import { discardRequestBody } from "./RequestBody.js"
 import type { ServerParts } from "./ServerParts.js"
@@ -49,6 +50,18 @@ const toResponse = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerRespon
   )
 }
 
+const wrongMethod = (
+  method: string,
+  path: string,
+  allowed: ReadonlyArray<string>
+): HttpServerResponse.HttpServerResponse =>
+  refusedResponse({
+    status: 405,
+    code: "wrong-method",
+    message: `${path} takes ${allowed.join(", ")}, not ${method}; see /docs`,
+    allow: allowed
+  })
+
 // The only schema that a route applies is that of its parameters, and they
 // are all optional strings.
 const isDecodeError = (error: unknown): boolean => error instanceof HttpApiError.HttpApiDecodeError
@@ -79,7 +92,11 @@ export const httpGate = (parts: ServerParts) => <E, R>(app: HttpApp.Default<E, R
       yield* discardRequestBody(incoming)
       return refusedResponse(refusal)
     }
-    const response = yield* app.pipe(
+    const allowed = allowedMethods(path)
+    const method = incoming.method ?? "GET"
+    const isWrong = allowed !== undefined && !allowed.includes(method)
+    if (isWrong) yield* discardRequestBody(incoming)
+    const response = isWrong ? wrongMethod(method, path, allowed) : yield* app.pipe(
       Effect.catchAllCause((cause) => Cause.isInterruptedOnly(cause) ? Effect.interrupt : toResponse(cause))
     )
     return HttpServerResponse.setHeaders(response, {

@@ -3,11 +3,13 @@ import { Data } from "effect"
 
 /** A request that is answered with a refusal: status, a code for programs, a message for people. */
 export class Refused extends Data.TaggedError("Refused")<{
-  readonly status: 400 | 401 | 403 | 404 | 413 | 415 | 426 | 500 | 503
+  readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 426 | 500 | 503
   readonly code: string
   readonly message: string
   /** Told to the client as `Retry-After`. */
   readonly retryAfterSeconds?: number
+  /** The methods that would do, told to the client as `Allow`. */
+  readonly allow?: ReadonlyArray<string>
 }> {}
 
 /** Writes JSON text as an answer. */
@@ -19,12 +21,13 @@ export const jsonText = (
 
 /** Writes a refusal as an answer: `{"code","message"}`. */
 export const refusedResponse = (
-  refused: Pick<Refused, "status" | "code" | "message" | "retryAfterSeconds">
+  refused: Pick<Refused, "status" | "code" | "message" | "retryAfterSeconds" | "allow">
 ): HttpServerResponse.HttpServerResponse =>
   jsonText(JSON.stringify({ code: refused.code, message: refused.message }), {
     status: refused.status,
     headers: {
       ...(refused.status === 401 ? { "www-authenticate": "Bearer realm=\"metrics-collector\"" } : undefined),
+      ...(refused.allow === undefined ? undefined : { allow: refused.allow.join(", ") }),
       ...(refused.retryAfterSeconds === undefined
         ? undefined
         : { "retry-after": String(refused.retryAfterSeconds) })

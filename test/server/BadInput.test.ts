@@ -40,6 +40,38 @@ const exchange = (
     return Effect.sync(() => socket.destroy())
   })
 
+describe("a method that a path does not take", () => {
+  const cases: ReadonlyArray<readonly [method: string, path: string, allow: string]> = [
+    ["PUT", "/api/metrics", "POST"],
+    ["GET", "/api/metrics", "POST"],
+    ["DELETE", "/api/metrics?x=1", "POST"],
+    ["POST", "/api/query", "GET, HEAD"],
+    ["PUT", "/api/session", "POST, DELETE"],
+    ["POST", "/healthz", "GET, HEAD"],
+    ["POST", "/ws/metrics", "GET, HEAD"],
+    ["PATCH", "/", "GET, HEAD"]
+  ]
+  for (const [method, path, allow] of cases) {
+    it.scopedLive(`${method} ${path} is answered with those that it takes`, () =>
+      Effect.gen(function*() {
+        const server = yield* startServer()
+        const answer = yield* request(server, path, {
+          method,
+          headers: { "content-type": "application/json" },
+          ...(method === "GET" || method === "DELETE" ? {} : { body: JSON.stringify(good) })
+        })
+        expect(answer).toMatchObject({ status: 405, headers: { allow }, json: { code: "wrong-method" } })
+        expect(yield* storedValues(server, "m")).toEqual([])
+      }).pipe(Effect.provide(memoryStore)))
+  }
+
+  it.scopedLive("asks for the token first", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer({ token: Redacted.make("secret") })
+      expect(yield* request(server, "/api/metrics", { method: "PUT" })).toMatchObject({ status: 401 })
+    }).pipe(Effect.provide(memoryStore)))
+})
+
 const head = (...headers: ReadonlyArray<string>): string =>
   ["POST /api/metrics HTTP/1.1", "host: localhost", "content-type: application/json", ...headers, "", ""].join("\r\n")
 

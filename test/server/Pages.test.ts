@@ -50,7 +50,6 @@ describe("pages", () => {
       const server = yield* startServer()
       expect(yield* request(server, "/")).toMatchObject({ status: 200, text: expect.stringContaining("npm run build") })
       expect(yield* request(server, "/nothing")).toMatchObject({ status: 404, json: { code: "not-found" } })
-      expect(yield* request(server, "/api/latest", { method: "POST" })).toMatchObject({ status: 404 })
     }).pipe(Effect.provide(environment)))
 
   it.scopedLive("describes the API on a page that needs no internet", () =>
