@@ -33,7 +33,8 @@ export const openChunks = (dataDir: string, settling: boolean): Effect.Effect<Co
         const count = points.time.length
         const first = next
         next += count
-        const offset = Array.from({ length: count }, (_, i) => first + i)
+        const offset: Array<number> = []
+        for (let i = 0; i < count; i++) offset.push(first + i)
         return store.commit({ ...writer, acked: first, first, count, points, offset, rejected: [] })
       },
       latest: Effect.map(store.latest({}), (points) => answerOf(points.map(({ value }) => value))),

@@ -52,7 +52,7 @@ const defaultLimits: FlushLimits = {
   chunkPoints: 256,
   maxAge: 15 * 60_000,
   logBytes: 64 * 1024 * 1024,
-  rollupPoints: 4_096
+  rollupPoints: 16_384
 }
 
 interface Stored {

@@ -28,8 +28,8 @@ export const columnsOf = (
   value: ArrayLike<number>,
   fields?: ReadonlyArray<JsonObject | undefined>
 ): SeriesColumns => ({
-  time: Float64Array.from(time),
-  value: Float64Array.from(value),
+  time: new Float64Array(time),
+  value: new Float64Array(value),
   fields: fields === undefined ? undefined : sparse(fields)
 })
 
