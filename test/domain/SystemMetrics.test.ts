@@ -135,6 +135,24 @@ describe("SystemMetrics", () => {
     expect(valueOf(swapless, "swap_used_percent")).toEqual([])
   })
 
+  it("keeps a thousandth of a value, a microsecond of a wait, and whole numbers whole", () => {
+    const [disk] = complete.diskIo
+    const metrics = new SystemMetrics({
+      ...complete,
+      cpu: { ...complete.cpu, percent: 100 / 3 },
+      diskIo: [{
+        ...disk,
+        readBytesPerSecond: 4_321_987_654_321,
+        writeBytesPerSecond: 2 / 3,
+        readSeconds: 0.0000123456
+      }]
+    })
+    expect(valueOf(metrics, "cpu_percent")).toEqual([33.333])
+    expect(valueOf(metrics, "disk_read_bytes_per_second")).toEqual([4_321_987_654_321])
+    expect(valueOf(metrics, "disk_write_bytes_per_second")).toEqual([0.667])
+    expect(valueOf(metrics, "disk_read_wait_seconds")).toEqual([0.000012])
+  })
+
   it("leaves out what is absent, and keeps zeros", () => {
     const bare = new SystemMetrics({ host: "web-1", timestamp: 0, load: { ...complete.load, oneMinute: 0 } })
     expect(bare.toGenericMetrics().map(({ metricType, value }) => [metricType, value])).toEqual([
