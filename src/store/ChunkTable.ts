@@ -1,6 +1,6 @@
 import type Sqlite from "better-sqlite3"
 import { Either } from "effect"
-import { encodeChunk } from "./chunk/Chunk.js"
+import { type ChunkSummary, encodeChunk } from "./chunk/Chunk.js"
 import { encodeFields } from "./chunk/FieldsBlob.js"
 import {
   columnsOf,
@@ -23,17 +23,28 @@ interface Tail {
   readonly count: number
 }
 
+/** The columns of a chunk that tell of its points. */
+type SummaryColumns = readonly [
+  first: number,
+  last: number,
+  count: number,
+  sum: number,
+  min: number,
+  max: number,
+  firstValue: number,
+  lastValue: number
+]
+
+const columnsOfSummary = (of: ChunkSummary): SummaryColumns =>
+  [of.firstTime, of.lastTime, of.count, of.sum, of.min, of.max, of.first, of.last] as const
+
 // Newest chunks of series that are remembered; others are looked for.
 const maxTails = 100_000
 
 /** Writes chunks. Every method runs inside a transaction of the caller. */
 export class ChunkTable extends ChunkReader {
-  private readonly insert: Sqlite.Statement<
-    [number, number, number, number, number, number, number, number, number, Buffer]
-  >
-  private readonly update: Sqlite.Statement<
-    [number, number, number, number, number, number, number, number, Buffer, number]
-  >
+  private readonly insert: Sqlite.Statement<[series: number, ...SummaryColumns, data: Buffer]>
+  private readonly update: Sqlite.Statement<[...SummaryColumns, data: Buffer, id: number]>
   private readonly remove: Sqlite.Statement<[number]>
   private readonly insertFields: Sqlite.Statement<[number, Buffer]>
   private readonly removeFields: Sqlite.Statement<[number]>
@@ -93,20 +104,7 @@ export class ChunkTable extends ChunkReader {
     for (let from = 0; from < count; from += size) {
       const piece = slicePoints(points, from, Math.min(count, from + size))
       const { data, summary } = encodeChunk(piece.time, piece.value)
-      const id = Number(
-        this.insert.run(
-          series,
-          summary.firstTime,
-          summary.lastTime,
-          summary.count,
-          summary.sum,
-          summary.min,
-          summary.max,
-          summary.first,
-          summary.last,
-          data
-        ).lastInsertRowid
-      )
+      const id = Number(this.insert.run(series, ...columnsOfSummary(summary), data).lastInsertRowid)
       const fields = encodeFields(piece.fields)
       if (fields !== undefined) this.insertFields.run(id, fields)
       if (this.tails.size >= maxTails) this.tails.clear()
@@ -156,18 +154,7 @@ export class ChunkTable extends ChunkReader {
 
   private replace(id: number, points: SeriesColumns): void {
     const { data, summary } = encodeChunk(points.time, points.value)
-    this.update.run(
-      summary.firstTime,
-      summary.lastTime,
-      summary.count,
-      summary.sum,
-      summary.min,
-      summary.max,
-      summary.first,
-      summary.last,
-      data,
-      id
-    )
+    this.update.run(...columnsOfSummary(summary), data, id)
     const fields = encodeFields(points.fields)
     if (fields === undefined) this.removeFields.run(id)
     else this.insertFields.run(id, fields)
