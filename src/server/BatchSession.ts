@@ -17,7 +17,7 @@ import {
   PROTOCOL_VERSION,
   type Skip
 } from "../wire/Frames.js"
-import { commitBatch, commitSkip, prepareBatch, storeProblem } from "./Ingest.js"
+import { commitBatch, commitSkip, isPassing, prepareBatch, storeProblem } from "./Ingest.js"
 import type { ServerCounters } from "./ServerCounters.js"
 import type { Reply, SocketSession } from "./SocketSession.js"
 
@@ -87,12 +87,9 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
           problem("stream-owned", `the stream ${error.stream} was opened with another token`, true)
         )
       }
-      if (error.reason === "Full") {
+      if (isPassing(error)) {
         counters.busy++
-        return Effect.as(
-          Effect.logWarning("The store is full", error.message),
-          { frames: [encodeFrame({ type: "busy", retryAfterMillis: busyMillis })] }
-        )
+        return Effect.succeed({ frames: [encodeFrame({ type: "busy", retryAfterMillis: busyMillis })] })
       }
       return Effect.as(
         Effect.logError("A frame could not be stored", cause),

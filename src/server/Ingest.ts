@@ -51,11 +51,20 @@ export const commitSkip = (
   skip: Skip
 ): Effect.Effect<CommitResult, StoreError | StreamOwnedError> => store.skip(writer, skip.from, skip.to, skip.reason)
 
+/**
+ * Whether a failure passes: nothing was taken, and it may be sent again. The
+ * store itself tells its operator of those.
+ */
+export const isPassing = ({ reason }: StoreError): boolean =>
+  reason === "Full" || reason === "Unavailable" || reason === "Closed"
+
 /** What to tell a client of a store error: what is wrong and whether to try again; causes stay in the log. */
 export const storeProblem = (error: StoreError): string => {
   switch (error.reason) {
     case "Full":
       return "the server's store is full; it may be sent again when there is room"
+    case "Unavailable":
+      return "the server's store cannot be written now; send it again later"
     case "Closed":
       return "the server is stopping; send it again later"
     case "Corrupt":

@@ -6,7 +6,7 @@ import type { CommitResult, StoreError, StreamOwnedError, StreamWriter } from ".
 import { Api, type BatchAnswer, type GapAnswer, type PlainAnswer } from "../wire/Api.js"
 import { applyDefinitions, type BatchFrame, type Dictionary } from "../wire/BatchCodec.js"
 import { BATCH_MEDIA_TYPE, decodeClientValue, Offset, parseJson, SenderId, type Skip } from "../wire/Frames.js"
-import { commitBatch, commitSkip, prepareBatch, storeProblem } from "./Ingest.js"
+import { commitBatch, commitSkip, isPassing, prepareBatch, storeProblem } from "./Ingest.js"
 import { takePlain } from "./PlainMode.js"
 import { jsonText, Refused, refusedResponse } from "./Refused.js"
 import { discardRequestBody, withRequestBody } from "./RequestBody.js"
@@ -52,20 +52,15 @@ const readJson = (body: Buffer): Either.Either<unknown, Refused> => {
   )
 }
 
-const ofStore = (error: StoreError): Effect.Effect<never, Refused> =>
-  Effect.zipRight(
-    error.reason === "Full"
-      ? Effect.logWarning("The store is full", error.message)
-      : Effect.logError("Metrics could not be stored", error),
-    Effect.fail(
-      new Refused({
-        status: error.reason === "Full" || error.reason === "Closed" ? 503 : 500,
-        code: error.reason === "Full" ? "busy" : "internal",
-        message: storeProblem(error),
-        ...(error.reason === "Full" ? { retryAfterSeconds: 5 } : undefined)
-      })
+const ofStore = (error: StoreError): Effect.Effect<never, Refused> => {
+  const message = storeProblem(error)
+  return isPassing(error)
+    ? Effect.fail(new Refused({ status: 503, code: "busy", message, retryAfterSeconds: 5 }))
+    : Effect.zipRight(
+      Effect.logError("Metrics could not be stored", error),
+      Effect.fail(new Refused({ status: 500, code: "internal", message }))
     )
-  )
+}
 
 const ofOwner = (error: StreamOwnedError): Refused =>
   new Refused({

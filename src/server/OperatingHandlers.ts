@@ -105,7 +105,7 @@ export const operatingHandlers = (parts: ServerParts) => {
         }).pipe(Effect.catchAll(refuseReading)))
       .handleRaw("healthz", () => Effect.succeed(jsonText("{\"status\":\"ok\"}")))
       .handleRaw("readyz", () =>
-        store.stats.pipe(
+        Effect.zipRight(store.ready, store.stats).pipe(
           Effect.timeoutOption(readyTimeout),
           Effect.match({
             onFailure: (error) => refusedResponse({ status: 503, code: "not-ready", message: storeProblem(error) }),

@@ -1,8 +1,8 @@
-import { Effect, Either } from "effect"
+import { Cause, Effect, Either } from "effect"
 import type { MetricStore } from "../store/MetricStore.js"
 import type { PlainAnswer } from "../wire/Api.js"
 import { parseJson } from "../wire/Frames.js"
-import { storeProblem } from "./Ingest.js"
+import { isPassing, storeProblem } from "./Ingest.js"
 import { takePlain } from "./PlainMode.js"
 import type { ServerCounters } from "./ServerCounters.js"
 import type { Reply, SocketSession } from "./SocketSession.js"
@@ -37,14 +37,18 @@ export const makePlainSession = (store: typeof MetricStore.Service, counters: Se
           )
       })
     ).pipe(
-      Effect.catchAllCause((cause) =>
-        Effect.as(
+      Effect.catchAllCause((cause) => {
+        if (Cause.isInterruptedOnly(cause)) return Effect.succeed({ frames: [] })
+        const failed = Cause.failureOption(cause)
+        if (failed._tag === "Some" && isPassing(failed.value)) {
+          counters.busy++
+          return Effect.succeed(failure(storeProblem(failed.value)))
+        }
+        return Effect.as(
           Effect.logError("Metrics of a plain client could not be stored", cause),
-          failure(
-            cause._tag === "Fail" ? storeProblem(cause.error) : "the server failed; its log says more"
-          )
+          failure(failed._tag === "Some" ? storeProblem(failed.value) : "the server failed; its log says more")
         )
-      )
+      })
     ),
   unreadable: (_code, message) => failure(message)
 })

@@ -18,6 +18,18 @@ export interface GroupCommit {
   readonly write: <A>(write: Write<A>) => Effect.Effect<A, StoreError>
   /** Writes at once, in a transaction of its own. */
   readonly writeNow: <A>(write: Write<A>) => Effect.Effect<A, StoreError>
+  /** Whether the file takes writes, as the newest of them found it. */
+  readonly health: () => WriteHealth
+  /** Names who is told, at once, that the file began to refuse writes. */
+  readonly onFailing: (tell: () => void) => void
+}
+
+/** How writes go. */
+export interface WriteHealth {
+  /** Why the newest write was refused; `undefined` when it was not. */
+  readonly problem: StoreError | undefined
+  /** How many writes were refused since the last one that was not. */
+  readonly refused: number
 }
 
 interface Waiting {
@@ -26,16 +38,30 @@ interface Waiting {
   readonly fail: (error: StoreError) => void
 }
 
+const codeOf = (cause: unknown): string =>
+  cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
+
+// What an operator can put right, or what passes by itself. An unreadable page is no such thing.
+const isPassing = (code: string): boolean =>
+  code === "SQLITE_CANTOPEN" || code === "SQLITE_NOMEM" || code === "SQLITE_PROTOCOL" ||
+  (code.startsWith("SQLITE_IOERR") && !/_(?:READ|SHORT_READ|CORRUPTFS|DATA)$/.test(code))
+
 /** Names what SQLite threw. */
 export const storeError = (cause: unknown): StoreError => {
   const detail = cause instanceof Error ? cause.message : String(cause)
+  const unavailable = () =>
+    new StoreError({ reason: "Unavailable", message: `the store's file cannot be used now (${detail})`, cause })
   switch (sqliteReason(cause)) {
     case "Full":
       return new StoreError({ reason: "Full", message: `the disk is full (${detail})`, cause })
     case "Corrupt":
     case "NotADatabase":
       return new StoreError({ reason: "Corrupt", message: `the store's file is damaged (${detail})`, cause })
+    case "Permission":
+    case "Locked":
+      return unavailable()
     default:
+      if (isPassing(codeOf(cause))) return unavailable()
       return new StoreError({ reason: "Failed", message: `the store's file could not be used (${detail})`, cause })
   }
 }
@@ -57,10 +83,27 @@ export const makeGroupCommit = (
     })
     let waiting: Array<Waiting> = []
     let closed = false
+    let health: WriteHealth = { problem: undefined, refused: 0 }
+    let tell = (): void => undefined
+
+    const note = (errors: ReadonlyArray<StoreError>, written: number): void => {
+      const refused = errors.filter(({ reason }) => reason === "Full" || reason === "Unavailable")
+      const problem = refused.at(-1)
+      if (problem !== undefined) {
+        const wasWell = health.problem === undefined
+        health = { problem, refused: health.refused + refused.length }
+        if (wasWell) tell()
+      } else if (written > 0) health = { problem: undefined, refused: 0 }
+    }
 
     const abandon = (): void => {
       // SQLite ends a transaction by itself after some errors, a full disk among them.
-      if (db.inTransaction) rollback.run()
+      if (!db.inTransaction) return
+      try {
+        rollback.run()
+      } catch {
+        // The file fails here too. The next transaction tries again, and the writes were told why already.
+      }
     }
 
     const runOne = (one: Waiting): StoreError | undefined => {
@@ -80,20 +123,27 @@ export const makeGroupCommit = (
     const carryOut = (group: ReadonlyArray<Waiting>): void => {
       const written: Array<Waiting> = []
       const failed: Array<() => void> = []
+      const errors: Array<StoreError> = []
       try {
+        abandon()
         begin.run()
         for (const one of group) {
           const error = runOne(one)
           if (error === undefined) written.push(one)
-          else failed.push(() => one.fail(error))
+          else {
+            errors.push(error)
+            failed.push(() => one.fail(error))
+          }
         }
         commit.run()
       } catch (cause) {
         abandon()
         const error = storeError(cause)
+        note(group.map(() => error), 0)
         for (const one of group) one.fail(error)
         return
       }
+      note(errors, written.length)
       faults.reach("committed")
       for (const one of written) one.succeed()
       for (const fail of failed) fail()
@@ -146,6 +196,10 @@ export const makeGroupCommit = (
         Effect.async<A, StoreError>((resume) => {
           if (closed) return resume(storeClosed())
           carryOut([entry(write, resume)])
-        })
+        }),
+      health: () => health,
+      onFailing: (own) => {
+        tell = own
+      }
     }
   })

@@ -150,6 +150,7 @@ const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
         usedBytes: 0,
         batches: rows.length
       })),
+      ready: Effect.void,
       expire: (before) =>
         Effect.sync(() => {
           const older = index.olderThan(before)

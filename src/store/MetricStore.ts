@@ -3,9 +3,13 @@ import type { Tags } from "../domain/Identity.js"
 import type { JsonObject } from "../domain/Json.js"
 import type { Points, Series } from "../domain/Series.js"
 
-/** The store could not read or write. `reason` tells a full disk from a damaged file. */
+/**
+ * The store could not read or write. `Full` and `Unavailable` pass when
+ * somebody makes room or sees to the file system: nothing was taken, and it may
+ * be sent again. `Closed` is a store that is stopping.
+ */
 export class StoreError extends Data.TaggedError("StoreError")<{
-  readonly reason: "Full" | "Corrupt" | "Closed" | "Failed"
+  readonly reason: "Full" | "Unavailable" | "Corrupt" | "Closed" | "Failed"
   readonly message: string
   readonly cause?: unknown
 }> {}
@@ -216,6 +220,8 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
   readonly losses: (limit: number) => Effect.Effect<ReadonlyArray<StoredLoss>, StoreError>
   readonly streams: Effect.Effect<ReadonlyArray<StreamInfo>, StoreError>
   readonly stats: Effect.Effect<StoreStats, StoreError>
+  /** Succeeds when the store reads and writes; fails with what the newest write failed with. */
+  readonly ready: Effect.Effect<void, StoreError>
   /** Deletes points older than `before` (ms since the epoch); answers how many went. */
   readonly expire: (before: number) => Effect.Effect<number, StoreError>
   /**

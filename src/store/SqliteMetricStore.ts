@@ -32,6 +32,7 @@ import type { FlushLimits, StoreParts } from "./StoreParts.js"
 import { STORE_APPLICATION_ID, storeMigrations } from "./StoreSchema.js"
 import { loadStore } from "./StoreStart.js"
 import { prepareStatements } from "./StoreStatements.js"
+import { watchWrites } from "./WriteWatch.js"
 import { admit, lossesOf, newStream, type StreamState } from "./StreamRules.js"
 
 /** Where a {@link SqliteMetricStore} keeps its file. */
@@ -115,6 +116,7 @@ const make = (
     const reader = yield* makeSnapshotReader(path, index, head)
     const wake = yield* Effect.makeLatch(wantsFlush(parts))
     yield* Effect.forkScoped(keepFlushing(parts, wake))
+    yield* watchWrites(path, commits, () => db.exec(writeProbe))
 
     const reading = <A>(run: () => A): Effect.Effect<A, StoreError> =>
       Effect.suspend(() => db.open ? tryStore(run) : storeClosed())
@@ -237,10 +239,14 @@ const make = (
         usedBytes: usedBytes(db),
         batches: head.logRows
       })),
+      ready: Effect.flatMap(reading(() => commits.health().problem), (problem) => problem ?? Effect.void),
       expire: (before) => Effect.zipLeft(expirePoints(parts, before), returnSpace(db)),
       live: (capacity) => live.read(capacity)
     })
   })
+
+// As much as a usual commit writes; it leaves nothing behind.
+const writeProbe = "INSERT INTO fields VALUES (-1, zeroblob(65536)); DELETE FROM fields WHERE chunk = -1"
 
 const limitSize = (db: Sqlite.Database, bytes: number): void => {
   db.pragma(`max_page_count = ${Math.max(1, Math.floor(bytes / readNumber(db, "page_size")))}`)

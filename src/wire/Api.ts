@@ -328,7 +328,7 @@ const operating = HttpApiGroup.make("operating").add(
     .addSuccess(Schema.Struct({ status: Schema.Literal("ok") }))
 ).add(
   HttpApiEndpoint.get("readyz", "/readyz")
-    .annotateContext(describe("Whether the store answers; asks for no token"))
+    .annotateContext(describe("Whether the store reads and writes; asks for no token"))
     .addSuccess(Schema.Struct({ status: Schema.Literal("ready") }))
     .addError(Problem, { status: 503 })
 )

@@ -226,14 +226,22 @@ describe("POST /api/metrics, a store in trouble", () => {
       }))
     )
 
-  for (const [reason, status] of [["Full", 503], ["Failed", 500], ["Corrupt", 500]] as const) {
+  for (
+    const [reason, status] of [
+      ["Full", 503],
+      ["Unavailable", 503],
+      ["Closed", 503],
+      ["Failed", 500],
+      ["Corrupt", 500]
+    ] as const
+  ) {
     it.scopedLive(`answers ${status} when it is ${reason}, and says nothing of the inside`, () =>
       Effect.gen(function*() {
         const server = yield* startServer()
         for (const answer of [yield* post(server, metric), yield* postBatch(server, httpBatch("s1", 0, [1]))]) {
           expect(answer.status).toBe(status)
           expect(answer.text).not.toContain("secret")
-          expect(answer.headers["retry-after"]).toBe(reason === "Full" ? "5" : undefined)
+          expect(answer.headers["retry-after"]).toBe(status === 503 ? "5" : undefined)
         }
       }).pipe(Effect.provide(broken(reason))))
   }

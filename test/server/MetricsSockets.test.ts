@@ -26,6 +26,8 @@ const open = (stream: string, acked = 0, next = 0) => (server: { readonly port: 
 
 const gzipFrame = (frame: unknown): Buffer => Buffer.concat([Buffer.from([1]), gzipSync(JSON.stringify(frame))])
 
+const passing: ReadonlyArray<StoreError["reason"]> = ["Full", "Unavailable", "Closed"]
+
 describe("the socket in batch mode", () => {
   it.scopedLive("welcomes, acknowledges after the commit, answers gaps and skips", () =>
     Effect.gen(function*() {
@@ -251,13 +253,15 @@ describe("the socket in batch mode", () => {
       expect(overHttp).toMatchObject({ status: 200, json: { next: 2 } })
     }).pipe(Effect.provide(memoryStore)))
 
-  it.scopedLive("says busy when the store is full, and closes with internal when it fails", () =>
+  it.scopedLive("says busy while the store cannot be written, and closes with internal when it fails", () =>
     Effect.gen(function*() {
       const server = yield* startServer()
       const peer = yield* open("s1")(server)
-      peer.send(batch("s1", 0, [1], { metricType: "full" }))
-      expect(yield* peer.next).toMatchObject({ type: "busy", retryAfterMillis: expect.any(Number) })
-      peer.send(batch("s1", 0, [1], { metricType: "failed" }))
+      for (const reason of passing) {
+        peer.send(batch("s1", 0, [1], { metricType: reason }))
+        expect(yield* peer.next, reason).toMatchObject({ type: "busy", retryAfterMillis: expect.any(Number) })
+      }
+      peer.send(batch("s1", 0, [1], { metricType: "Failed" }))
       const error = yield* peer.next
       expect(error).toMatchObject({ type: "error", code: "internal", fatal: true })
       expect(JSON.stringify(error)).not.toContain("secret")
@@ -269,7 +273,7 @@ describe("the socket in batch mode", () => {
           ...Context.get(context, MetricStore),
           commit: ({ points }) =>
             new StoreError({
-              reason: points.series[0]?.metricType === "full" ? "Full" : "Failed",
+              reason: passing.find((reason) => reason === points.series[0]?.metricType) ?? "Failed",
               message: "/secret/path"
             })
         }))

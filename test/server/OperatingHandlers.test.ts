@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
+import { MetricStore, StoreError } from "../../src/store/MetricStore.js"
 import type { PipelineSnapshot } from "../../src/telemetry/PipelineStatus.js"
 import {
   batch,
@@ -86,6 +87,23 @@ describe("the state of the server", () => {
         )
       }
     }).pipe(Effect.provide(memoryStore)))
+
+  it.scopedLive("is not ready while its store cannot be written", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      expect(yield* request(server, "/healthz")).toMatchObject({ status: 200 })
+      const answer = yield* request(server, "/readyz")
+      expect(answer).toMatchObject({ status: 503, json: { code: "not-ready" } })
+      expect(answer.text).not.toContain("secret")
+    }).pipe(Effect.provide(
+      Layer.effect(
+        MetricStore,
+        Effect.map(MetricStore, (store) => ({
+          ...store,
+          ready: new StoreError({ reason: "Unavailable", message: "/secret/path" })
+        }))
+      ).pipe(Layer.provideMerge(memoryStore))
+    )))
 
   it.scopedLive("is healthy and ready", () =>
     Effect.gen(function*() {
