@@ -4,6 +4,7 @@ import type { LossLedger } from "../telemetry/LossLedger.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import type { Endpoint } from "../wire/Endpoint.js"
 import { type DeliveryEvent, type DeliveryState, transition, transportOf } from "./DeliveryState.js"
+import { DeliveryWatch } from "./DeliveryWatch.js"
 import { deliverOverHttp, HTTP_TIMEOUT } from "./HttpTransport.js"
 import type { Outbox, OutboxError } from "./Outbox.js"
 import { makePositions } from "./Positions.js"
@@ -51,6 +52,7 @@ type Failure = DeliveryFailure | DeliveryRefused | OutboxError
 export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { client, connector, endpoint, outbox, status, token } = options
+    const watch = yield* DeliveryWatch
     const positions = makePositions(outbox, status, options.ledger)
     const headers = authorization(token)
     const socketOptions = { outbox, positions, connector, status, headers, url: endpoint.socketUrl }
@@ -92,6 +94,7 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
       Effect.suspend(() => {
         const before = state
         state = transition(before, event)
+        if (state !== before) watch.moved(before, event, state)
         if (event._tag === "Welcomed" && welcomes++ > 0) status.reconnects++
         const changed = transportOf(state) !== status.transport ||
           (state._tag === "Stopped" && before._tag === "Rechecking" && state.message !== before.message)

@@ -146,6 +146,49 @@ export const transition = (state: DeliveryState, event: DeliveryEvent): Delivery
   }
 }
 
+/** How a transition is called, as in `Http → Stopped (Refused)`. */
+export const transitionName = (
+  from: DeliveryState["_tag"],
+  event: DeliveryEvent["_tag"],
+  to: DeliveryState["_tag"]
+): string => `${from} → ${to} (${event})`
+
+const counted = (failures: number): ReadonlyArray<DeliveryState> => [
+  { _tag: "Connecting", failures },
+  { _tag: "Socket", failures },
+  { _tag: "Waiting", failures },
+  { _tag: "Http", failures },
+  { _tag: "HttpWaiting", failures }
+]
+
+const everyState: ReadonlyArray<DeliveryState> = [
+  ...counted(0),
+  ...counted(ATTEMPTS_BEFORE_HTTP - 1),
+  { _tag: "Stopped", message: "" },
+  { _tag: "Rechecking", message: "" }
+]
+
+const everyEvent: ReadonlyArray<DeliveryEvent> = [
+  { _tag: "Welcomed" },
+  { _tag: "Healthy" },
+  { _tag: "SocketFailed" },
+  { _tag: "HttpAnswered" },
+  { _tag: "HttpFailed" },
+  { _tag: "Refused", message: "" },
+  { _tag: "RetryDue" },
+  { _tag: "RecheckDue" }
+]
+
+/** The names of all transitions there are. */
+export const transitionNames: ReadonlyArray<string> = Array.from(
+  new Set(everyState.flatMap((from) =>
+    everyEvent.flatMap((event) => {
+      const to = transition(from, event)
+      return to === from ? [] : [transitionName(from._tag, event._tag, to._tag)]
+    })
+  ))
+)
+
 /** How a state shows in the status line, in logs and in `/api/status`. */
 export const transportOf = (state: DeliveryState): TransportState => {
   switch (state._tag) {

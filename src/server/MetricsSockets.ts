@@ -7,12 +7,14 @@ import { CLOSE_SUPERSEDED, SUBPROTOCOL } from "../wire/Frames.js"
 import { makeBatchSession } from "./BatchSession.js"
 import { makePlainSession } from "./PlainSession.js"
 import type { ServerParts } from "./ServerParts.js"
-import { serveConnection, type SocketConnection } from "./SocketConnection.js"
+import { serveConnection, type ServedSocket, type SocketConnection } from "./SocketConnection.js"
 
 /** The WebSocket side of a server. */
 export interface MetricsSockets {
   /** Takes an HTTP upgrade request, or answers why not with an HTTP status. */
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** Serves a WebSocket whose handshake is done; `protocol` is the subprotocol that was agreed on, `""` for none. */
+  readonly accept: (ws: ServedSocket, protocol: string, owner: string) => void
   /** Refuses new connections and closes the open ones with 1001. */
   readonly goAway: Effect.Effect<void>
   /** Cuts what is still open. */
@@ -64,6 +66,49 @@ export const makeMetricsSockets = (
       handleProtocols: (protocols) => protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false
     })
 
+    const accept = (ws: ServedSocket, protocol: string, owner: string): void => {
+      const session = protocol === SUBPROTOCOL
+        ? makeBatchSession({
+          store,
+          counters,
+          owner,
+          isCurrentOwner: auth.isCurrentOwner,
+          window: parts.window,
+          maxBatchBytes: maxFrameBytes,
+          takeOver: (stream) => {
+            const older = byStream.get(stream)
+            byStream.set(stream, connection)
+            ways.opened(stream)
+            if (older !== undefined && older !== connection) {
+              older.close(CLOSE_SUPERSEDED, "a newer connection took over")
+            }
+          }
+        })
+        : makePlainSession(store, counters)
+      const connection = serveConnection(ws, {
+        session,
+        counters,
+        inFlight,
+        maxFrameBytes,
+        inflation,
+        run: (effect) => {
+          run(effect)
+        },
+        onClose: () => {
+          connections.delete(connection)
+          for (const [stream, holder] of byStream) {
+            if (holder !== connection) continue
+            byStream.delete(stream)
+            ways.closed(stream)
+          }
+          counters.connections[session.mode]--
+        }
+      })
+      connections.add(connection)
+      counters.connections[session.mode]++
+      if (stopping) connection.close(1001, "the server is stopping")
+    }
+
     const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       // A reset during the handshake is an `error` here, and without a listener it ends the process.
       socket.on("error", () => {})
@@ -77,48 +122,7 @@ export const makeMetricsSockets = (
         return refuseUpgrade(socket, refusal.status, refusal.code, refusal.message)
       }
       const owner = auth.ownerOf(request.headers) ?? ""
-      wss.handleUpgrade(request, socket, head, (ws) => {
-        const session = ws.protocol === SUBPROTOCOL
-          ? makeBatchSession({
-            store,
-            counters,
-            owner,
-            isCurrentOwner: auth.isCurrentOwner,
-            window: parts.window,
-            maxBatchBytes: maxFrameBytes,
-            takeOver: (stream) => {
-              const older = byStream.get(stream)
-              byStream.set(stream, connection)
-              ways.opened(stream)
-              if (older !== undefined && older !== connection) {
-                older.close(CLOSE_SUPERSEDED, "a newer connection took over")
-              }
-            }
-          })
-          : makePlainSession(store, counters)
-        const connection = serveConnection(ws, {
-          session,
-          counters,
-          inFlight,
-          maxFrameBytes,
-          inflation,
-          run: (effect) => {
-            run(effect)
-          },
-          onClose: () => {
-            connections.delete(connection)
-            for (const [stream, holder] of byStream) {
-              if (holder !== connection) continue
-              byStream.delete(stream)
-              ways.closed(stream)
-            }
-            counters.connections[session.mode]--
-          }
-        })
-        connections.add(connection)
-        counters.connections[session.mode]++
-        if (stopping) connection.close(1001, "the server is stopping")
-      })
+      wss.handleUpgrade(request, socket, head, (ws) => accept(ws, ws.protocol, owner))
     }
 
     yield* Effect.sync(() => {
@@ -130,6 +134,7 @@ export const makeMetricsSockets = (
 
     return {
       upgrade,
+      accept,
       goAway: Effect.sync(() => {
         stopping = true
         for (const connection of connections) connection.close(1001, "the server is stopping")

@@ -1,11 +1,30 @@
 import { Cause, Effect } from "effect"
 import { isUtf8 } from "node:buffer"
-import type { RawData, WebSocket } from "ws"
+import type { RawData } from "ws"
 import type { InFlight } from "./InFlight.js"
 import { nextTurn } from "../store/nextTurn.js"
 import { inflate } from "./inflate.js"
 import type { ServerCounters } from "./ServerCounters.js"
 import type { Reply, SocketSession } from "./SocketSession.js"
+
+/** What a server needs of a WebSocket: one of `ws`, or one end of a simulated network. */
+export interface ServedSocket {
+  readonly readyState: number
+  readonly OPEN: number
+  readonly isPaused: boolean
+  /** Bytes that were given to `send` and not yet to the network. */
+  readonly bufferedAmount: number
+  readonly on: {
+    (event: "message", listener: (data: RawData, isBinary: boolean) => void): unknown
+    (event: "ping" | "pong" | "error" | "close", listener: () => void): unknown
+  }
+  readonly send: (frame: string, sent: () => void) => void
+  readonly ping: () => void
+  readonly pause: () => void
+  readonly resume: () => void
+  readonly close: (code: number, reason: string) => void
+  readonly terminate: () => void
+}
 
 /** What a connection needs of its server. */
 export interface ConnectionOptions {
@@ -58,7 +77,7 @@ const isGzip = ({ data, isBinary }: Frame): boolean => isBinary && data[0] === g
  * answers in order, and stops reading while this connection or the whole
  * server holds too many bytes.
  */
-export const serveConnection = (ws: WebSocket, options: ConnectionOptions): SocketConnection => {
+export const serveConnection = (ws: ServedSocket, options: ConnectionOptions): SocketConnection => {
   const { inFlight, maxFrameBytes, session } = options
   const pending: Array<Frame> = []
   const maxHeld = 2 * maxFrameBytes

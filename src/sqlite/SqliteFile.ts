@@ -7,38 +7,16 @@ import * as nodePath from "node:path"
 import { makeDirectory } from "./makeDirectory.js"
 import { type SqliteFileError, sqliteFileError, sqliteReason } from "./SqliteFileError.js"
 import { lockSqlite } from "./SqliteLock.js"
-
-/** How to open a {@link SqliteFile}. */
-export interface SqliteFileOptions {
-  /** The file; its directory is made (mode 0700) where it is missing. */
-  readonly path: string
-  /** Tells our files from those of other programs: a whole number from 1 to 2^31 − 1. */
-  readonly applicationId: number
-  /** SQL of each version of the schema; `user_version` counts how many were run. Never change one that was released. */
-  readonly migrations: ReadonlyArray<string>
-  /** What becomes of a file that is no database or is damaged: an error, or it is renamed and a new one begun. */
-  readonly onDamaged: "fail" | "set-aside"
-  /** Whether this process wants to be the only one (default `true`). */
-  readonly lock?: boolean
-}
-
-/** What was found at the path of a {@link SqliteFile}. */
-export interface CheckedSqliteFile {
-  readonly path: string
-  /** Whether there was no file (or an empty one, or a damaged one that was set aside). */
-  readonly created: boolean
-  /** New name of a damaged file, its `-wal` and `-shm` beside it; `undefined` when there was none. */
-  readonly setAside: string | undefined
-}
+import {
+  type CheckedSqliteFile,
+  type OpenSqliteDatabase,
+  type SqliteFileOptions,
+  SqliteMedium
+} from "./SqliteMedium.js"
 
 /** A SQLite file that is open, checked and migrated. */
 export interface OpenSqliteFile extends CheckedSqliteFile {
   readonly sql: SqliteClient.SqliteClient
-}
-
-/** A SQLite file that is open, checked and migrated, for whoever needs whole transactions in one turn of the event loop. */
-export interface OpenSqliteDatabase extends CheckedSqliteFile {
-  readonly db: Sqlite.Database
 }
 
 // A check of every page reads the whole file: beyond this size it would delay the start.
@@ -242,7 +220,12 @@ const open = (options: SqliteFileOptions): Effect.Effect<OpenSqliteFile, SqliteF
 const openDatabase = (
   options: SqliteFileOptions
 ): Effect.Effect<OpenSqliteDatabase, SqliteFileError, Scope.Scope> =>
-  Effect.flatMap(check(options), (checked) => Effect.map(connectDatabase(options.path), (db) => ({ ...checked, db })))
+  Effect.flatMap(SqliteMedium, ({ openDatabase: openElsewhere }) =>
+    openElsewhere?.(options) ??
+      Effect.flatMap(
+        check(options),
+        (checked) => Effect.map(connectDatabase(options.path), (db) => ({ ...checked, db }))
+      ))
 
 /** SQLite files of this program: checked before SQLite may touch them. */
 export const SqliteFile = { open, openDatabase } as const
