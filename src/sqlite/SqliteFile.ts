@@ -231,3 +231,4 @@ const openDatabase = (
 export const SqliteFile = { open, openDatabase } as const
 
 export { SqliteFileError } from "./SqliteFileError.js"
+export type { SqliteFileOptions } from "./SqliteMedium.js"
