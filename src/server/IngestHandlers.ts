@@ -1,147 +1,15 @@
-import { HttpApiBuilder, type HttpServerResponse } from "@effect/platform"
+import { HttpApiBuilder } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
-import { Effect, Either, Schema } from "effect"
-import { isUtf8 } from "node:buffer"
-import type { CommitResult, StoreError, StreamOwnedError, StreamWriter } from "../store/MetricStore.js"
-import { Api, type BatchAnswer, type GapAnswer, type PlainAnswer } from "../wire/Api.js"
-import { applyDefinitions, type BatchFrame, type Dictionary } from "../wire/BatchCodec.js"
-import { BATCH_MEDIA_TYPE, decodeClientValue, Offset, parseJson, SenderId, type Skip } from "../wire/Frames.js"
-import { commitBatch, commitSkip, isPassing, prepareBatch, storeProblem } from "./Ingest.js"
-import { takePlain } from "./PlainMode.js"
-import { jsonText, Refused, refusedResponse } from "./Refused.js"
+import { Effect, Either } from "effect"
+import { Api } from "../wire/Api.js"
+import { bodyKind, makeBodyIngest } from "./BodyIngest.js"
 import { discardRequestBody, withRequestBody } from "./RequestBody.js"
 import type { ServerParts } from "./ServerParts.js"
 
-type BodyKind = "plain" | "batch"
-
-/** What the content type says the body is. Bodies without one are read as JSON. */
-const bodyKind = (contentType: string | undefined): Either.Either<BodyKind, Refused> => {
-  const [type, ...parameters] = (contentType ?? "application/json").toLowerCase().split(";").map((part) => part.trim())
-  const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice(8).replaceAll("\"", "")
-  if (charset !== undefined && charset !== "utf-8" && charset !== "utf8") {
-    return Either.left(
-      new Refused({
-        status: 415,
-        code: "unsupported-charset",
-        message: `charset ${charset} is not understood; send UTF-8`
-      })
-    )
-  }
-  if (type === BATCH_MEDIA_TYPE) return Either.right("batch")
-  if (type === "application/json" || /^application\/[^/]+\+json$/.test(type)) return Either.right("plain")
-  return Either.left(
-    new Refused({
-      status: 415,
-      code: "unsupported-media-type",
-      message:
-        `content-type "${type}" is not understood; send application/json (curl: -H 'content-type: application/json')` +
-        ` or ${BATCH_MEDIA_TYPE}`
-    })
-  )
-}
-
-const badRequest = (code: string, message: string): Refused => new Refused({ status: 400, code, message })
-
-const readJson = (body: Buffer): Either.Either<unknown, Refused> => {
-  if (!isUtf8(body)) return Either.left(badRequest("bad-json", "the body is not UTF-8"))
-  const text = body.toString("utf8")
-  if (text.trim() === "") return Either.left(badRequest("bad-json", "the body is empty; send JSON"))
-  return Either.mapLeft(
-    parseJson(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text),
-    (message) => badRequest("bad-json", message)
-  )
-}
-
-const ofStore = (error: StoreError): Effect.Effect<never, Refused> => {
-  const message = storeProblem(error)
-  return isPassing(error)
-    ? Effect.fail(new Refused({ status: 503, code: "busy", message, retryAfterSeconds: 5 }))
-    : Effect.zipRight(
-      Effect.logError("Metrics could not be stored", error),
-      Effect.fail(new Refused({ status: 500, code: "internal", message }))
-    )
-}
-
-const ofOwner = (error: StreamOwnedError): Refused =>
-  new Refused({
-    status: 403,
-    code: "stream-owned",
-    message: `the stream ${error.stream} was opened with another token`
-  })
-
-const decodeWriter = Schema.decodeUnknownEither(Schema.Struct({
-  sender: Schema.optionalWith(SenderId, { exact: true }),
-  acked: Schema.optionalWith(Offset, { exact: true })
-}))
-
-/** `POST /api/metrics`: metrics of plain clients, and batches and skips of senders that cannot reach the socket. */
+/** `POST /api/metrics`: reads the body, and hands it to the ingest. */
 export const ingestHandlers = (parts: ServerParts) => {
-  const { auth, counters, store, ways } = parts
-
-  // A stream whose token is no longer known changes hands by being opened,
-  // which on the socket is what `hello` does.
-  const orOpened = (
-    writer: StreamWriter,
-    commit: Effect.Effect<CommitResult, StoreError | StreamOwnedError>
-  ): Effect.Effect<CommitResult, Refused> =>
-    commit.pipe(
-      Effect.catchTag("StreamOwnedError", () => Effect.zipRight(store.openStream(writer, auth.isCurrentOwner), commit)),
-      Effect.catchTags({ StoreError: ofStore, StreamOwnedError: (error) => Effect.fail(ofOwner(error)) })
-    )
-
-  const batch = (frame: BatchFrame, writer: StreamWriter): Effect.Effect<CommitResult, Refused> => {
-    const dictionary: Dictionary = new Map()
-    const applied = applyDefinitions(dictionary, frame.define)
-    if (Either.isLeft(applied)) return Effect.fail(badRequest("bad-frame", applied.left))
-    const prepared = prepareBatch(frame, dictionary, writer)
-    if (Either.isLeft(prepared)) {
-      const ids = prepared.left.unknown.slice(0, 10).join(", ")
-      return Effect.fail(
-        badRequest(
-          "unknown-series",
-          `series ids without a definition: ${ids}; over HTTP every batch defines all its ids`
-        )
-      )
-    }
-    return orOpened(writer, commitBatch(store, counters, prepared.right))
-  }
-
-  const takeBatch = (json: unknown, owner: string): Effect.Effect<HttpServerResponse.HttpServerResponse, Refused> => {
-    const decoded = decodeClientValue(json)
-    if (Either.isLeft(decoded)) return Effect.fail(badRequest("bad-frame", decoded.left))
-    const frame: BatchFrame | Skip | { readonly type: "hello" } = decoded.right
-    if (frame.type === "hello") {
-      return Effect.fail(badRequest("bad-frame", "hello belongs to the socket; over HTTP send batch or skip"))
-    }
-    const given = decodeWriter(json)
-    if (Either.isLeft(given)) {
-      return Effect.fail(badRequest("bad-frame", "sender: expected 1 to 128 characters; acked: expected an offset"))
-    }
-    const writer: StreamWriter = {
-      stream: frame.stream,
-      sender: given.right.sender ?? frame.stream,
-      owner,
-      acked: given.right.acked ?? 0
-    }
-    ways.cameByHttp(frame.stream)
-    const committed = frame.type === "batch"
-      ? batch(frame, writer)
-      : orOpened(writer, commitSkip(store, writer, frame))
-    return Effect.map(committed, (result) =>
-      result._tag === "Gap"
-        ? jsonText(JSON.stringify({ stream: frame.stream, next: result.next } satisfies GapAnswer), { status: 409 })
-        : jsonText(
-          JSON.stringify(
-            { stream: frame.stream, next: result.next, rejected: result.rejected } satisfies BatchAnswer
-          )
-        ))
-  }
-
-  const plainAnswer = (answer: PlainAnswer): HttpServerResponse.HttpServerResponse =>
-    jsonText(JSON.stringify(answer), {
-      status: answer.accepted === 0 && answer.rejected.length > 0 ? 422 : 200
-    })
-
+  const { auth, counters } = parts
+  const ingest = makeBodyIngest(parts)
   return HttpApiBuilder.group(Api, "ingest", (handlers) =>
     handlers.handleRaw("metrics", ({ request }) => {
       const incoming = NodeHttpServerRequest.toIncomingMessage(request)
@@ -151,18 +19,8 @@ export const ingestHandlers = (parts: ServerParts) => {
         onRight: (kind) =>
           withRequestBody(incoming, parts.maxBodyBytes, parts.inFlight, (body, received) => {
             counters.bytes += received
-            return Effect.flatMap(readJson(body), (json) =>
-              kind === "batch"
-                ? takeBatch(json, owner)
-                : Effect.map(Effect.catchTag(takePlain(store, counters, json), "StoreError", ofStore), plainAnswer))
+            return ingest.take(kind, body, owner)
           })
-      }).pipe(
-        Effect.catchAll((refused) => {
-          if (refused.status === 503) {
-            counters.busy++
-          }
-          return Effect.succeed(refusedResponse(refused))
-        })
-      )
+      }).pipe(Effect.catchAll((refused) => Effect.succeed(ingest.refuse(refused))))
     }))
 }
