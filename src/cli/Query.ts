@@ -3,12 +3,16 @@ import { Clock, Config, Console, Duration, Effect, Option } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
 import type { JsonObject } from "../domain/Json.js"
 import { formatIso } from "../domain/Timestamp.js"
+import { unitOf } from "../domain/Units.js"
 import type { QueryResult } from "../wire/Api.js"
+import { type ChartLine, MAX_CHART_LINES, renderChart } from "./Chart.js"
 import { misuse, toFailure } from "./CliFailure.js"
 import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { seriesOptions, seriesQuestion, tagsText } from "./SeriesOptions.js"
+import { stdoutLook } from "./Stdout.js"
 import { renderCsv, renderTable } from "./Table.js"
+import { printableJson } from "./Terminal.js"
 import { parseDuration, parseInstant } from "./Values.js"
 
 const options = {
@@ -64,6 +68,9 @@ const options = {
     Options.withFallbackConfig(Config.literal("table", "json", "csv")("format")),
     Options.withDefault("table")
   ),
+  chart: Options.boolean("chart").pipe(
+    Options.withDescription("Draw the values over time, for up to 6 series; goes with the table format only")
+  ),
   server: serverOption,
   ...tokenOptions,
   caFile: caOption
@@ -100,6 +107,26 @@ const render = (metricType: string, format: "table" | "csv", answer: QueryResult
       ],
       rowsOf(answer, tagsText)
     )
+
+/** The series as lines of a chart, those with the most points first. */
+const chartLines = ({ series }: QueryResult): ReadonlyArray<ChartLine> =>
+  series.map(({ origin, points, tags }) => ({
+    name: Object.keys(tags).length === 0 ? origin : `${origin} ${tagsText(tags)}`,
+    points: points.flatMap(([time, value]): ChartLine["points"] => value === null ? [] : [[time, value]])
+  })).filter(({ points }) => points.length > 0).sort((a, b) => b.points.length - a.points.length)
+
+const drawChart = (
+  metricType: string,
+  answer: QueryResult,
+  look: { readonly width: number; readonly colour: boolean }
+): string => {
+  const lines = chartLines(answer)
+  const left = lines.length - MAX_CHART_LINES
+  return [
+    renderChart(lines.slice(0, MAX_CHART_LINES), { unit: unitOf(metricType), ...look }),
+    ...(left > 0 ? [`… and ${left} more series: narrow them with --tag, or put them together with --by`] : [])
+  ].join("\n")
+}
 
 /** Names that are stored and look like the one that was asked for. */
 const similar = (wanted: string, names: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -158,6 +185,9 @@ export const queryCommand = Command.make("query", options, (options) =>
     if (step === undefined && (Option.isSome(options.aggregate) || options.by.length > 0)) {
       return yield* misuse("--aggregate and --by need --step, as in --step 1m")
     }
+    if (options.chart && options.format !== "table") {
+      return yield* misuse(`--chart goes without --format ${options.format}`)
+    }
     const question = yield* seriesQuestion(options, options.metricType)
 
     const work = Effect.gen(function*() {
@@ -170,15 +200,19 @@ export const queryCommand = Command.make("query", options, (options) =>
         step,
         aggregate: Option.getOrUndefined(options.aggregate),
         by: options.by.length > 0 ? options.by : undefined,
-        fields: step === undefined,
+        fields: step === undefined && !options.chart,
         limit: Option.getOrUndefined(options.limit)
       })
-      if (options.format === "json") return yield* Console.log(JSON.stringify(answer))
+      if (options.format === "json") return yield* Console.log(printableJson(answer))
       const found = answer.series.some(({ points }) => points.length > 0)
       if (!found && options.format === "table") {
         return yield* Console.error(yield* explainNothing(options.metricType))
       }
-      yield* Console.log(render(options.metricType, options.format, answer))
+      yield* Console.log(
+        options.chart
+          ? drawChart(options.metricType, answer, yield* stdoutLook)
+          : render(options.metricType, options.format, answer)
+      )
       if (answer.truncated) yield* Console.error("there are more points: raise --limit, or take a --step")
     })
     yield* Effect.provide(work, yield* connectClient(options)).pipe(Effect.mapError(toFailure))
@@ -191,6 +225,7 @@ export const queryHelp: CommandHelp = helpOf(queryCommand, {
   summary: "Ask a server for the points of a metric type",
   examples: [
     ["query cpu_percent --last 5m", "raw points of the last five minutes"],
-    ["query cpu_percent --last 24h --step 1h --aggregate max --by host", "the highest value of each hour and host"]
+    ["query cpu_percent --last 24h --step 1h --aggregate max --by host", "the highest value of each hour and host"],
+    ["query cpu_percent --last 1h --step 1m --chart", "drawn in the terminal"]
   ]
 })

@@ -1,6 +1,15 @@
 import { Effect } from "effect"
 import { type CliFailure, failure } from "./CliFailure.js"
 
+/** Columns of standard output, 80 where it is no terminal, and whether it shows colours. */
+export const stdoutLook: Effect.Effect<{ readonly width: number; readonly colour: boolean }> = Effect.sync(() => {
+  const { columns, isTTY } = process.stdout
+  return {
+    width: columns > 0 ? columns : 80,
+    colour: isTTY === true && process.env["TERM"] !== "dumb" && (process.env["NO_COLOR"] ?? "") === ""
+  }
+})
+
 /**
  * Writes to standard output. Returns when the text left the process, so that a
  * slow reader makes the writer wait instead of filling memory.

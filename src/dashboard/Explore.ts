@@ -5,7 +5,7 @@ import type { Page, PageContext, ShownPage } from "./Page.js"
 import { passes, type QueriedSeries, seriesKey, tagText } from "./Points.js"
 import { allSeries, ask, queryPath, type SeriesEntry } from "./Server.js"
 import { formatInstant, TimeChart } from "./TimeChart.js"
-import { formatValue } from "./Units.js"
+import { formatValue } from "../domain/Units.js"
 import { aggregates, readView, stepFor, steps, type View, writeView } from "./View.js"
 
 /** Most lines in the chart; further series are counted. */

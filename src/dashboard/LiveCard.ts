@@ -4,7 +4,7 @@ import type { Feed } from "./Feed.js"
 import { type Point, seriesKey, tagText } from "./Points.js"
 import { ask } from "./Server.js"
 import { TimeChart } from "./TimeChart.js"
-import { formatValue } from "./Units.js"
+import { formatValue } from "../domain/Units.js"
 
 /** Most lines in one card; the series beyond are counted, not drawn. */
 const maxLines = 16

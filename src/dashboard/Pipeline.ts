@@ -3,7 +3,7 @@ import type { Page, PageContext, ShownPage } from "./Page.js"
 import { type Loss, losses, type ServerStatus, status } from "./Server.js"
 import { type Health, Rates, type Sender, sendersOf } from "./Senders.js"
 import { formatInstant, TimeChart } from "./TimeChart.js"
-import { formatAge, formatCount, formatUnit } from "./Units.js"
+import { formatAge, formatCount, formatUnit } from "../domain/Units.js"
 
 const pollMillis = 2_000
 

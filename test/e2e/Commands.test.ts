@@ -37,7 +37,8 @@ describe("wrong calls", () => {
     ["send application event 1 --timestamp yesterday", 2, /2026-01-31T12:00:00Z/],
     ["send application event 1 --metadata novalue", 2, /key=value/],
     ["query cpu_percent --last yesterday", 2, /1h/],
-    ["query cpu_percent --server nonsense", 2, /URL/]
+    ["query cpu_percent --server nonsense", 2, /URL/],
+    ["query cpu_percent --chart --format csv", 2, /--chart goes without --format csv/]
   ]
   for (const [words, code, message] of cases) {
     it.scopedLive(`${words}: exit ${code}`, () =>

@@ -61,6 +61,9 @@ describe("the main walk", () => {
       const table = yield* run(["query", "cpu_percent", "--server", url], { cwd })
       assert.equal(table.code, 0, table.stderr)
       assert.match(table.stdout, /host=walker/)
+      const chart = yield* run(["query", "cpu_percent", "--chart", "--server", url], { cwd })
+      assert.match(chart.stdout, /%┤.*[━┃┏┓┗┛]/)
+      assert.match(chart.stdout, /system.*host=walker/)
     }))
 
   it.scopedLive("send, then query shows it", () =>

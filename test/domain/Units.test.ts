@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict"
 import { describe, it } from "vitest"
 import { passes, seriesKey, tagText } from "../../src/dashboard/Points.js"
-import { formatValue } from "../../src/dashboard/Units.js"
+import { formatValue } from "../../src/domain/Units.js"
 
 describe("formatValue", () => {
   it.each([
