@@ -10,6 +10,11 @@ const anchorOf = (heading: string): string =>
 const anchorsOf = (document: string): ReadonlySet<string> =>
   new Set(Array.from(read(document).matchAll(/^#+ (.+)$/gm), ([, heading = ""]) => anchorOf(heading)))
 
+const source = fs.readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => fs.readFileSync(path.join(root, "src", name), "utf8"))
+  .join("\n")
+
 const prose = (document: string): string => read(document).replace(/^```.*?^```$/gms, "")
 
 describe("the documents", () => {
@@ -28,12 +33,17 @@ describe("the documents", () => {
   })
 
   it("are there when a comment in the source names them", () => {
-    const source = fs.readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".ts"))
-      .map((name) => fs.readFileSync(path.join(root, "src", name), "utf8"))
-      .join("\n")
     const named = new Set(Array.from(source.matchAll(/docs\/[\w-]+\.md/g), ([name]) => name))
     expect(Array.from(named).filter((name) => !fs.existsSync(path.join(root, name))).sort()).toEqual([])
+  })
+
+  it("quote messages that the program has", () => {
+    const written = source.replace(/["`]\s*\+\s*["`]/g, "")
+    const quoted = Array.from(read("docs/troubleshooting.md").matchAll(/^\| (.*?) \|/gm), ([, seen = ""]) => seen)
+      .flatMap((seen) => Array.from(seen.matchAll(/`([^`]+)`/g), ([, text = ""]) => text))
+      .filter((text) => text.includes(" "))
+    expect(quoted.length).toBeGreaterThan(15)
+    expect(quoted.filter((text) => !written.includes(text))).toEqual([])
   })
 
   it("show only code that stands in the examples, which are compiled and run", () => {
