@@ -6,11 +6,14 @@ import { CliConfig, Command, ValidationError } from "@effect/cli"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Either, Exit, Layer, Option } from "effect"
 import { auditCommand, auditHelp } from "./cli/Audit.js"
+import { backupCommand, backupHelp } from "./cli/Backup.js"
 import { checkCommand, checkHelp } from "./cli/Check.js"
 import { CliFailure, misuse } from "./cli/CliFailure.js"
 import { configurationLayer } from "./cli/Configuration.js"
+import { exportCommand, exportHelp } from "./cli/Export.js"
 import { type Extension, type Extensions, extensionsLayer, noExtensions } from "./cli/Extensions.js"
 import { commandPage, overviewPage, pageOf } from "./cli/Help.js"
+import { importCommand, importHelp } from "./cli/Import.js"
 import { logLevelLayer, splitLogLevel } from "./cli/LogLevels.js"
 import { outboxCommand, outboxHelp } from "./cli/Outbox.js"
 import { packageInfo } from "./cli/PackageFiles.js"
@@ -18,6 +21,7 @@ import { queryCommand, queryHelp } from "./cli/Query.js"
 import { runCommand, runHelp } from "./cli/Run.js"
 import { sendCommand, sendHelp } from "./cli/Send.js"
 import { serveCommand, serveHelp } from "./cli/Serve.js"
+import { storeCommand, storeHelp } from "./cli/Store.js"
 import { tailCommand, tailHelp } from "./cli/Tail.js"
 import { printable, Terminal } from "./cli/Terminal.js"
 import { topCommand, topHelp } from "./cli/Top.js"
@@ -26,7 +30,22 @@ import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
 
 const program = "metrics-collector"
 
-const pages = [upHelp, runHelp, serveHelp, sendHelp, queryHelp, tailHelp, topHelp, checkHelp, outboxHelp, auditHelp]
+const pages = [
+  upHelp,
+  runHelp,
+  serveHelp,
+  sendHelp,
+  queryHelp,
+  tailHelp,
+  topHelp,
+  exportHelp,
+  importHelp,
+  backupHelp,
+  storeHelp,
+  checkHelp,
+  outboxHelp,
+  auditHelp
+]
 
 const command = Command.make(program).pipe(
   Command.withSubcommands([
@@ -37,6 +56,10 @@ const command = Command.make(program).pipe(
     queryCommand,
     tailCommand,
     topCommand,
+    exportCommand,
+    importCommand,
+    backupCommand,
+    storeCommand,
     checkCommand,
     outboxCommand,
     auditCommand

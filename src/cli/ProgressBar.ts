@@ -6,6 +6,8 @@ export interface Progress {
   readonly total: number
   /** What was done in each second of late. */
   readonly perSecond: number
+  /** Stands behind the figures, as in `B` for bytes. */
+  readonly unit?: string
 }
 
 const secondsText = (seconds: number): string =>
@@ -15,13 +17,13 @@ const secondsText = (seconds: number): string =>
  * Draws progress as a bar with figures, in less than `width` columns; where
  * the terminal is narrow the bar goes first, then the later figures.
  */
-export const renderProgress = ({ done, perSecond, total }: Progress, width: number): string => {
+export const renderProgress = ({ done, perSecond, total, unit = "" }: Progress, width: number): string => {
   const share = total === 0 ? 1 : Math.min(1, done / total)
   const left = total - done
   const figures = [
     `${String(Math.floor(share * 100)).padStart(3)}%`,
-    `${formatCount(done)} of ${formatCount(total)}`,
-    `${formatCount(perSecond)}/s`,
+    `${formatCount(done)}${unit} of ${formatCount(total)}${unit}`,
+    `${formatCount(perSecond)}${unit}/s`,
     ...(left > 0 && perSecond > 0 ? [`about ${secondsText(left / perSecond)} left`] : [])
   ]
   let text = ""

@@ -100,13 +100,13 @@ export interface HttpTransportOptions {
 
 type Failure = DeliveryFailure | DeliveryRefused | OutboxError
 
-const post = (
-  { client, headers, outbox, positions, url }: HttpTransportOptions,
-  outgoing: Outgoing
-): Effect.Effect<HttpAnswer, Failure> =>
+/** Posts a frame of `stream` and reads the answer. */
+export const postFrame = (
+  { client, headers, url }: Pick<HttpTransportOptions, "client" | "headers" | "url">,
+  stream: string,
+  body: string
+): Effect.Effect<HttpAnswer, DeliveryFailure | DeliveryRefused> =>
   Effect.gen(function*() {
-    const origin = { sender: outbox.sender, acked: positions.acked(outgoing.stream) }
-    const body = yield* encodeOutgoing(outbox, outgoing, () => true, origin)
     const request = HttpClientRequest.post(url, {
       headers,
       body: HttpBody.text(body, BATCH_MEDIA_TYPE)
@@ -126,12 +126,15 @@ const post = (
       })
     )
     const retryAfter = Headers.get(response.headers, "retry-after")
-    return yield* readAnswer(
-      outgoing.stream,
-      response.status,
-      text,
-      retryAfter._tag === "Some" ? retryAfter.value : undefined
-    )
+    return yield* readAnswer(stream, response.status, text, retryAfter._tag === "Some" ? retryAfter.value : undefined)
+  })
+
+const post = (options: HttpTransportOptions, outgoing: Outgoing): Effect.Effect<HttpAnswer, Failure> =>
+  Effect.gen(function*() {
+    const { outbox, positions } = options
+    const origin = { sender: outbox.sender, acked: positions.acked(outgoing.stream) }
+    const body = yield* encodeOutgoing(outbox, outgoing, () => true, origin)
+    return yield* postFrame(options, outgoing.stream, body)
   })
 
 // Gaps in a row after which the two sides do not understand each other.

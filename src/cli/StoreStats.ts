@@ -1,0 +1,107 @@
+import { Command, Options } from "@effect/cli"
+import { Clock, Console, Effect, Either } from "effect"
+import { formatIso } from "../domain/Timestamp.js"
+import { formatCount } from "../telemetry/StatusLine.js"
+import { formatAge } from "./Ages.js"
+import { dataDirOption } from "./DataDirectory.js"
+import { type CommandHelp, helpOf } from "./Help.js"
+import { formatOption } from "./OutboxOptions.js"
+import { showProgress } from "./ShowProgress.js"
+import { openStoreReader, storePath } from "./StoreFile.js"
+import { readStoreReport, type StoreReport } from "./StoreReport.js"
+import { renderTable } from "./Table.js"
+import { printable } from "./Terminal.js"
+import { parsed } from "./Values.js"
+
+const options = {
+  dataDir: dataDirOption,
+  top: Options.integer("top").pipe(
+    Options.withPseudoName("COUNT"),
+    Options.withDescription("How many metric types the table shows, largest first (default 10)"),
+    Options.withDefault(10),
+    parsed("top", (top: number) => top >= 0 ? Either.right(top) : Either.left(`expected 0 or more, got ${top}`))
+  ),
+  format: formatOption
+}
+
+// Which tables grow with the points; the rest is the same for one and for a billion.
+const growing: ReadonlySet<string> = new Set(["chunks", "fields", "rollups", "log"])
+
+const perPoint = (bytes: number, points: number): string => points === 0 ? "" : (bytes / points).toFixed(2)
+
+const reportText = (report: StoreReport, now: number, top: number): string => {
+  const { bytes, chunks, log, losses, metricTypes, points, series, store, streams, tables } = report
+  const time = (at: number | null): string => at === null ? "none" : `${formatIso(at)} (${formatAge(now - at)} ago)`
+  const hidden = metricTypes.length - Math.min(top, metricTypes.length)
+  return [
+    `Store    ${printable(store)}`,
+    `File     ${printable(report.path)}`,
+    `Bytes    ${formatCount(bytes.file)}B, and ${formatCount(bytes.wal)}B of journal; ` +
+    `${formatCount(bytes.free)}B are free and used again first`,
+    `Series   ${series}`,
+    `Points   ${points}, in ${chunks} chunks and ${log.rows} batches of the log (${log.points} points)`,
+    `Oldest   ${time(report.oldest)}`,
+    `Newest   ${time(report.newest)}`,
+    `Streams  ${streams}`,
+    `Losses   ${losses.points} points in ${losses.entries} entries`,
+    ...(log.damagedRows === 0 ? [] : [`Damaged  ${log.damagedRows} batches of the log cannot be read`]),
+    "",
+    renderTable(
+      [{ heading: "TABLE" }, { heading: "BYTES", right: true }, { heading: "BYTES/POINT", right: true }],
+      Object.entries(tables).map(([name, own]) => [
+        name,
+        String(own),
+        growing.has(name)
+          ? perPoint(own, name === "log" ? log.points : points - log.points)
+          : ""
+      ])
+    ),
+    ...(metricTypes.length === 0 || top === 0 ? [] : [
+      "",
+      renderTable(
+        [
+          { heading: "METRIC TYPE" },
+          { heading: "SERIES", right: true },
+          { heading: "POINTS", right: true },
+          { heading: "BYTES", right: true },
+          { heading: "BYTES/POINT", right: true }
+        ],
+        metricTypes.slice(0, top).map((own) => [
+          own.metricType,
+          String(own.series),
+          String(own.points),
+          String(own.bytes),
+          perPoint(own.bytes, own.points)
+        ])
+      )
+    ]),
+    ...(hidden === 0 ? [] : ["", `and ${hidden} more metric types (--top, --format json)`])
+  ].join("\n")
+}
+
+/** `store stats`: what a store's file holds. */
+export const storeStatsCommand = Command.make("stats", options, (options) =>
+  Effect.gen(function*() {
+    const db = yield* openStoreReader(yield* storePath(options.dataDir))
+    const progress = { done: 0, total: 0 }
+    const report = yield* Effect.scoped(Effect.zipRight(
+      showProgress(Effect.sync(() => progress)),
+      readStoreReport(db, progress)
+    ))
+    yield* Console.log(
+      options.format === "json"
+        ? JSON.stringify(report)
+        : reportText(report, yield* Clock.currentTimeMillis, options.top)
+    )
+  }).pipe(Effect.scoped))
+
+/** Help of `store stats`. */
+export const storeStatsHelp: CommandHelp = helpOf(storeStatsCommand, {
+  name: "store stats",
+  usage: "[--data-dir DIR] [--top 10] [--format table|json]",
+  summary: "What a store's file holds and what its bytes are used for; also while a server runs",
+  examples: [
+    ["store stats", "of the server of this user"],
+    ["store stats --data-dir /var/lib/metrics-server --format json", "of a service, for another program"]
+  ]
+})
