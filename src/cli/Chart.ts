@@ -1,4 +1,4 @@
-import plot from "simple-ascii-chart"
+import { plot } from "simple-ascii-chart"
 import { formatIso } from "../domain/Timestamp.js"
 import { formatUnit, tickSteps, type Unit } from "../domain/Units.js"
 import { printable } from "./Terminal.js"
