@@ -26,6 +26,28 @@ const executable = defineConfig({
   tsconfig: "tsconfig.build.json"
 })
 
+/** The thread that reads for queries: it is found beside the executable, and holds only what it needs itself. */
+const scanWorker = defineConfig({
+  name: "scan worker",
+  entry: { ScanWorker: "src/store/query/ScanWorker.ts" },
+  outDir: "dist",
+  clean: ["dist/ScanWorker.js", "dist/ScanWorker-licenses.txt"],
+  platform: "node",
+  target: "node20.19",
+  format: "esm",
+  fixedExtension: false,
+  external,
+  noExternal: (id) => !external.includes(id),
+  inlineOnly: false,
+  plugins: [thirdPartyLicenses("ScanWorker-licenses.txt")],
+  outputOptions: { codeSplitting: false },
+  minify: true,
+  dts: false,
+  sourcemap: false,
+  logLevel: "warn",
+  tsconfig: "tsconfig.build.json"
+})
+
 /** The dashboard: one script, one style sheet, one page. */
 const dashboard = defineConfig({
   name: "dashboard",
@@ -46,4 +68,4 @@ const dashboard = defineConfig({
   tsconfig: "src/dashboard/tsconfig.json"
 })
 
-export default [executable, dashboard]
+export default [executable, scanWorker, dashboard]

@@ -12,7 +12,7 @@ import { CliFailure, misuse } from "./cli/CliFailure.js"
 import { configurationLayer } from "./cli/Configuration.js"
 import { exportCommand, exportHelp } from "./cli/Export.js"
 import { type Extension, type Extensions, extensionsLayer, noExtensions } from "./cli/Extensions.js"
-import { commandPage, overviewPage, pageOf } from "./cli/Help.js"
+import { commandPage, optionsFirst, overviewPage, pageOf } from "./cli/Help.js"
 import { importCommand, importHelp } from "./cli/Import.js"
 import { logLevelLayer, splitLogLevel } from "./cli/LogLevels.js"
 import { outboxCommand, outboxHelp } from "./cli/Outbox.js"
@@ -118,7 +118,10 @@ export const run = (
       const { version } = yield* packageInfo
       const page = helpPage(words, version)
       if (Option.isSome(page)) return yield* Console.log(page.value)
-      yield* Command.run(command, { name: program, version })(words)
+      yield* Command.run(command, { name: program, version })([
+        ...words.slice(0, 2),
+        ...optionsFirst(pages, words.slice(2))
+      ])
     })
     yield* Effect.provide(
       work,

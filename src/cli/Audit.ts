@@ -8,7 +8,7 @@ import { dataDirOption } from "./DataDirectory.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
 import { renderTable } from "./Table.js"
-import { printable } from "./Terminal.js"
+import { printableJson, printableLine } from "./Terminal.js"
 
 const options = {
   server: serverOption,
@@ -49,8 +49,8 @@ const reportText = (sender: string, streams: ReadonlyArray<StreamAudit>): string
       ]
     ),
     ...streams.flatMap(({ differences, notes, stream }) => [
-      ...differences.map((text) => printable(`${stream}: ${text}`)),
-      ...notes.map((text) => printable(`${stream}: note: ${text}`))
+      ...differences.map((text) => printableLine(`${stream}: ${text}`)),
+      ...notes.map((text) => printableLine(`${stream}: note: ${text}`))
     ])
   ].join("\n")
 }
@@ -71,7 +71,7 @@ export const auditCommand = Command.make("audit", options, (options) =>
       const streams = auditSender({ before, server, losses, lossesCut, after, deadLetters })
       yield* Console.log(
         options.format === "json"
-          ? JSON.stringify({ sender: after.sender, streams })
+          ? printableJson({ sender: after.sender, streams })
           : reportText(after.sender, streams)
       )
       const different = streams.filter(({ differences }) => differences.length > 0).length

@@ -4,7 +4,7 @@ import type { LossEntry, ServerStatus } from "../wire/Api.js"
 /** What became of everything that one stream produced. Counts are metrics. */
 export interface StreamAudit {
   readonly stream: string
-  /** Offsets that were given out. */
+  /** Offsets that were given out to metrics. */
   readonly produced: number
   readonly stored: number
   /** In the outbox, and not on the server. */
@@ -51,6 +51,10 @@ export const uncovered = (from: number, to: number, intervals: ReadonlyArray<Int
 const countOf = (intervals: ReadonlyArray<Interval>): number =>
   intervals.reduce((sum, [from, to]) => sum + to - from, 0)
 
+/** How much of `from` ≤ o < `to` intervals cover that do not overlap. */
+const within = (intervals: ReadonlyArray<Interval>, from: number, to: number): number =>
+  intervals.reduce((sum, [begin, end]) => sum + Math.max(0, Math.min(end, to) - Math.max(begin, from)), 0)
+
 const offsets = ([from, to]: Interval): string => to === from + 1 ? `offset ${from}` : `offsets ${from} to ${to - 1}`
 
 const isRejection = ({ reason }: LossEntry): boolean => reason.startsWith("rejected: ")
@@ -69,12 +73,17 @@ const auditStream = (
   const next = after?.next ?? before?.next ?? serverNext
   const acked = after?.acked ?? next
   const ackedBefore = before?.acked ?? 0
-  const produced = Math.max(next, serverNext)
+  // Offsets that tell of a loss of the collector never were a metric.
+  const declarations = ((after ?? before)?.declarations ?? []).map((offset): Interval => [offset, offset + 1])
+  const produced = Math.max(next, serverNext) - (known?.declarations ?? 0) - within(declarations, serverNext, next)
 
-  const losses = input.losses.filter((loss) => loss.stream === stream && loss.from < serverNext)
-  const declared = losses.filter((loss) => !isRejection(loss)).reduce((sum, { count }) => sum + count, 0)
+  const losses = input.losses.filter((loss) =>
+    loss.stream === stream && loss.from < serverNext && loss.generator === undefined
+  )
   const rejected = known?.rejected ?? 0
-  const refusals = losses.filter(isRejection).reduce((sum, { count }) => sum + count, 0)
+  const refusals = losses.filter(isRejection).reduce((sum, { count }) => sum + (count ?? 0), 0)
+  const listed = losses.filter((loss) => !isRejection(loss)).reduce((sum, { count }) => sum + (count ?? 0), 0)
+  const declared = known?.lost ?? listed
 
   const wentBack = serverNext < ackedBefore
   if (known === undefined && ackedBefore > 0 && input.server.streamCount > input.server.streams.length) {
@@ -95,17 +104,23 @@ const auditStream = (
   }
   const reached = wentBack ? ackedBefore : Math.max(serverNext, acked)
   const skipped = (after?.skipped ?? []).map(({ from, to }): Interval => [from, to])
-  const undeclared = countOf(skipped.map(([from, to]): Interval => [Math.max(from, reached), Math.max(to, reached)]))
-  const holes = after === undefined ? [] : uncovered(reached, next, [...after.held, ...skipped])
+  const undeclared = within(skipped, reached, next)
+  const holes = after === undefined ? [] : uncovered(reached, next, [...after.held, ...skipped, ...declarations])
   for (const hole of holes) {
     differences.push(
       `${offsets(hole)} were accepted and are neither on the server nor in the outbox, and no loss names them`
     )
   }
-  if (!input.lossesCut && known !== undefined && refusals !== rejected) {
-    differences.push(`the server counts ${rejected} refused metrics, and its losses name ${refusals}`)
+  const compare = (counted: number, named: number, what: string): void => {
+    if (named > counted) {
+      differences.push(`the server counts ${counted} ${what} metrics, and its losses name ${named}`)
+    } else if (named < counted) {
+      notes.push(`the server counts ${counted} ${what} metrics, and the losses that it lists name ${named} of them`)
+    }
   }
-  if (input.lossesCut) notes.push("the server has more losses than it lists: older ones are counted as stored")
+  if (known !== undefined) compare(rejected, refusals, "refused")
+  if (known?.lost !== undefined) compare(known.lost, listed, "lost")
+  else if (input.lossesCut) notes.push("the server has more losses than it lists: older ones are counted as stored")
 
   const letters = input.deadLetters.filter((letter) => letter.stream === stream).length
   if (letters > rejected) {
@@ -114,8 +129,9 @@ const auditStream = (
     notes.push(`${rejected} metrics were refused and ${letters} are kept as dead letters; the others were taken out`)
   }
 
-  const missing = countOf(holes) + (wentBack ? ackedBefore - serverNext : 0)
-  const pending = Math.max(0, next - reached) - countOf(holes) - undeclared
+  const missing = countOf(holes) +
+    (wentBack ? ackedBefore - serverNext - within(declarations, serverNext, ackedBefore) : 0)
+  const pending = Math.max(0, next - reached) - countOf(holes) - undeclared - within(declarations, reached, next)
   const lost = declared + undeclared
   return {
     stream,

@@ -11,6 +11,7 @@ import { dataDirOption } from "./DataDirectory.js"
 import { type CommandHelp, groupHelp, helpOf } from "./Help.js"
 import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
 import { renderTable } from "./Table.js"
+import { printableJson } from "./Terminal.js"
 
 const choiceOptions = {
   ids: Args.integer({ name: "NUMBER" }).pipe(Args.repeated),
@@ -34,7 +35,7 @@ const listCommand = Command.make(
       const letters = yield* Effect.mapError(outbox.deadLetters, ofOutboxError)
       if (options.format === "json") {
         if (letters.length === 0) return
-        return yield* Console.log(letters.map((letter) => JSON.stringify(letter)).join("\n"))
+        return yield* Console.log(letters.map(printableJson).join("\n"))
       }
       if (letters.length === 0) return yield* Console.error("no dead letters")
       yield* Console.log(renderTable(

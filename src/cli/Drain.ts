@@ -1,9 +1,9 @@
 import { Command, Options } from "@effect/cli"
-import { Config, Console, Duration, Effect, Option, Ref, Schedule, type Scope } from "effect"
+import { Config, Console, Duration, Effect, Option } from "effect"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { OutboxError } from "../sender/Outbox.js"
 import { parseEndpoint } from "../wire/Endpoint.js"
-import { type Agent, startAgent } from "./Agent.js"
+import { startAgent } from "./Agent.js"
 import { misuse, toFailure } from "./CliFailure.js"
 import { caOption, endpointOptions, readCa, readToken, tokenOptions } from "./ConnectionOptions.js"
 import { dataDirOption } from "./DataDirectory.js"
@@ -11,8 +11,8 @@ import { flushWhileAcknowledged } from "./Flush.js"
 import { noGenerators } from "./GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { existingOutbox, ofOutboxError } from "./OutboxOptions.js"
-import { renderProgress } from "./ProgressBar.js"
-import { loggerLayer, statusLineScope, Terminal } from "./Terminal.js"
+import { showProgress } from "./ShowProgress.js"
+import { loggerLayer } from "./Terminal.js"
 import { parsed, parseDuration } from "./Values.js"
 
 const options = {
@@ -29,26 +29,6 @@ const options = {
   )
 }
 
-/** Draws how much of the outbox is acknowledged, twice a second; does nothing where no person looks. */
-const showProgress = (agent: Agent, total: number): Effect.Effect<void, never, Scope.Scope | Terminal> =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    if (!terminal.interactive) return
-    yield* statusLineScope
-    const every = Duration.millis(500)
-    const seen = yield* Ref.make({ done: 0, perSecond: 0 })
-    const draw = Effect.gen(function*() {
-      const done = Math.min(total, (yield* agent.status).sender.acknowledged)
-      const { perSecond } = yield* Ref.updateAndGet(seen, (before) => ({
-        done,
-        // Smoothed, so that the time that is left can be read.
-        perSecond: 0.7 * before.perSecond + 0.3 * (done - before.done) / Duration.toSeconds(every)
-      }))
-      yield* terminal.showStatus(renderProgress({ done, total, perSecond }, yield* terminal.width))
-    })
-    yield* Effect.forkScoped(Effect.schedule(draw, Schedule.fixed(every)))
-  })
-
 /** `outbox drain`: delivers everything in an outbox, and ends. */
 export const drainCommand = Command.make("drain", options, (options) =>
   Effect.gen(function*() {
@@ -58,11 +38,11 @@ export const drainCommand = Command.make("drain", options, (options) =>
     const ca = yield* readCa(options.caFile)
     const { dataDir, pending, undeclared } = yield* Effect.scoped(Effect.gen(function*() {
       const { dataDir, outbox } = yield* existingOutbox(options.dataDir)
-      const { streams } = yield* Effect.mapError(outbox.status, ofOutboxError)
+      const { losses, streams } = yield* Effect.mapError(outbox.status, ofOutboxError)
       return {
         dataDir,
         pending: streams.reduce((sum, stream) => sum + stream.pending, 0),
-        undeclared: streams.some(({ skipped }) => skipped.length > 0)
+        undeclared: losses.some(({ delivered }) => !delivered) || streams.some(({ skipped }) => skipped.length > 0)
       }
     }))
     if (pending === 0 && !undeclared) return yield* Console.log("the outbox is empty")
@@ -76,7 +56,9 @@ export const drainCommand = Command.make("drain", options, (options) =>
     })
     const work = Effect.gen(function*() {
       const agent = yield* startAgent(noGenerators, sender)
-      yield* showProgress(agent, pending)
+      yield* showProgress(
+        Effect.map(agent.status, ({ sender }) => ({ done: Math.min(pending, sender.acknowledged), total: pending }))
+      )
       yield* flushWhileAcknowledged(agent, options.timeout, `stay in ${dataDir}`)
       const { acknowledged, rejected } = (yield* agent.status).sender
       yield* Console.log(

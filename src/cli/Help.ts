@@ -111,6 +111,37 @@ const everywhere: ReadonlyArray<readonly [string, string]> = [
 export const optionsOf = ({ doc }: CommandHelp): ReadonlyArray<readonly [option: string, about: string]> =>
   definitions(doc).filter(([name]) => name.startsWith("-"))
 
+/**
+ * The words of a call with the options of the command before its arguments,
+ * otherwise in their order. @effect/cli takes whatever stands behind the first
+ * of several arguments for another one. Words behind a bare `--` stay there.
+ */
+export const optionsFirst = (
+  pages: ReadonlyArray<CommandHelp>,
+  words: ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  const page = pageOf(pages, words)
+  const name = page?.name.split(" ") ?? []
+  if (page === undefined || page.parts.length > 0 || name.some((part, i) => words[i] !== part)) return words
+  // As in `--tag KEY=VALUE...`, or `--chart` when it takes no value.
+  const values = new Map(
+    optionsOf(page).map(([option]) => {
+      const [flag, value] = option.split(" ")
+      return [flag, value === undefined ? 1 : 2] as const
+    })
+  )
+  const options: Array<string> = []
+  const rest: Array<string> = []
+  const end = words.includes("--") ? words.indexOf("--") : words.length
+  for (let i = name.length; i < end;) {
+    const taken = values.get(words[i])
+    const into = taken === undefined ? rest : options
+    for (const word of words.slice(i, Math.min(end, i + (taken ?? 1)))) into.push(word)
+    i += taken ?? 1
+  }
+  return [...name, ...options, ...rest, ...words.slice(end)]
+}
+
 /** The help page of one subcommand: usage, options in one line each, examples. */
 export const commandPage = (program: string, command: CommandHelp, width: number): string =>
   [

@@ -12,26 +12,36 @@ import { type CommandHelp, groupHelp, helpOf } from "./Help.js"
 import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
 import { writeStdout } from "./Stdout.js"
 import { renderTable } from "./Table.js"
+import { printable, printableJson } from "./Terminal.js"
 
-/** Metrics of an outbox that will never reach the store. */
+/** Metrics that will never reach the store. */
 interface OutboxLoss {
   readonly stream: string
-  /** Interval of offsets, `from` ≤ o < `to`, that holds them. */
+  /** Interval of offsets, `from` ≤ o < `to`, that holds them, or the one that tells of their loss. */
   readonly from: number
   readonly to: number
-  readonly count: number
+  /** `null`: nobody could count. */
+  readonly count: number | null
   readonly reason: string
+  /** Whether the server knows of it. */
+  readonly delivered: boolean
+  /** Who lost them before they were accepted, from when to when (ms since the epoch), and what is known of the cause. */
+  readonly generator?: string
+  readonly timeFrom?: number
+  readonly timeTo?: number
+  readonly detail?: string
 }
 
-/** Ranges that are not yet declared to the server, and dead letters by their reason. */
+/** Ranges that are not yet declared to the server, dead letters by their reason, and what was lost before acceptance. */
 const lossesOf = (
-  { streams }: OutboxFileStatus,
+  { losses, streams }: OutboxFileStatus,
   letters: ReadonlyArray<StoredDeadLetter>
 ): ReadonlyArray<OutboxLoss> => {
-  const rejected = new Map<string, OutboxLoss>()
+  const rejected = new Map<string, OutboxLoss & { readonly count: number }>()
   for (const { offset, reason, stream } of letters) {
     const key = `${stream} ${reason}`
-    const known = rejected.get(key) ?? { stream, from: offset, to: offset, count: 0, reason: `rejected: ${reason}` }
+    const known = rejected.get(key) ??
+      { stream, from: offset, to: offset, count: 0, reason: `rejected: ${reason}`, delivered: true }
     rejected.set(key, {
       ...known,
       from: Math.min(known.from, offset),
@@ -40,14 +50,36 @@ const lossesOf = (
     })
   }
   return [
-    ...streams.flatMap(({ skipped }) => skipped.map((range) => ({ ...range, count: range.to - range.from }))),
-    ...rejected.values()
+    ...streams.flatMap(({ skipped }) =>
+      skipped.map((range) => ({ ...range, count: range.to - range.from, delivered: false }))
+    ),
+    ...rejected.values(),
+    ...losses.map(({ delivered, loss, offset, stream }) => ({
+      stream,
+      from: offset,
+      to: offset + 1,
+      count: loss.count === "unknown" ? null : loss.count,
+      reason: loss.reason,
+      delivered,
+      generator: loss.source,
+      timeFrom: loss.from,
+      timeTo: loss.to,
+      ...(loss.detail === undefined ? undefined : { detail: loss.detail })
+    }))
   ]
 }
+
+const spanText = ({ timeFrom, timeTo }: OutboxLoss): string =>
+  timeFrom === undefined || timeTo === undefined
+    ? ""
+    : timeFrom === timeTo
+    ? formatIso(timeFrom)
+    : `${formatIso(timeFrom)} to ${formatIso(timeTo)}`
 
 const summaryOf = (path: string, status: OutboxFileStatus, letters: ReadonlyArray<StoredDeadLetter>) => {
   const sum = (of: (stream: OutboxFileStatus["streams"][number]) => number): number =>
     status.streams.reduce((total, stream) => total + of(stream), 0)
+  const undeclared = lossesOf(status, []).filter(({ delivered }) => !delivered)
   const oldest = status.streams.reduce((first, stream) => Math.min(first, stream.oldest ?? Infinity), Infinity)
   return {
     sender: status.sender,
@@ -58,7 +90,8 @@ const summaryOf = (path: string, status: OutboxFileStatus, letters: ReadonlyArra
     bytes: sum(({ bytes }) => bytes),
     oldest: Number.isFinite(oldest) ? oldest : null,
     deadLetters: letters.length,
-    undeclaredLosses: sum(({ skipped }) => skipped.reduce((total, { from, to }) => total + to - from, 0)),
+    undeclaredLosses: undeclared.reduce((total, { count }) => total + (count ?? 0), 0),
+    undeclaredUnknown: undeclared.filter(({ count }) => count === null).length,
     streams: status.streams.map(({ acked, batches, bytes, next, oldest, pending, stream }) => ({
       stream,
       acked,
@@ -86,7 +119,8 @@ const statusText = (summary: Summary, now: number): string => {
     `Pending       ${summary.pending} metrics in ${summary.batches} batches, ${formatCount(summary.bytes)}B`,
     ...(summary.oldest === null ? [] : [`Oldest        ${ago(summary.oldest)}`]),
     `Dead letters  ${summary.deadLetters}`,
-    `Losses        ${summary.undeclaredLosses} metrics not yet declared to the server`,
+    `Losses        ${summary.undeclaredLosses} metrics not yet declared to the server` +
+    (summary.undeclaredUnknown === 0 ? "" : `, and ${summary.undeclaredUnknown} losses of unknown count`),
     "",
     renderTable(
       [
@@ -120,7 +154,7 @@ const statusCommand = Command.make("status", viewOptions, (options) =>
     const letters = yield* Effect.mapError(outbox.deadLetters, ofOutboxError)
     const summary = summaryOf(outbox.path, status, letters)
     yield* Console.log(
-      options.format === "json" ? JSON.stringify(summary) : statusText(summary, yield* Clock.currentTimeMillis)
+      options.format === "json" ? printableJson(summary) : statusText(summary, yield* Clock.currentTimeMillis)
     )
   }).pipe(Effect.scoped))
 
@@ -129,7 +163,7 @@ const lossesCommand = Command.make("losses", viewOptions, (options) =>
     const { outbox } = yield* existingOutbox(options.dataDir)
     const status = yield* Effect.mapError(outbox.status, ofOutboxError)
     const losses = lossesOf(status, yield* Effect.mapError(outbox.deadLetters, ofOutboxError))
-    if (options.format === "json") return yield* Console.log(JSON.stringify(losses))
+    if (options.format === "json") return yield* Console.log(printableJson(losses))
     if (losses.length === 0) return yield* Console.error("no losses")
     yield* Console.log(renderTable(
       [
@@ -137,9 +171,21 @@ const lossesCommand = Command.make("losses", viewOptions, (options) =>
         { heading: "FROM", right: true },
         { heading: "TO", right: true },
         { heading: "COUNT", right: true },
+        { heading: "DECLARED" },
+        { heading: "GENERATOR" },
+        { heading: "WHEN" },
         { heading: "REASON" }
       ],
-      losses.map(({ count, from, reason, stream, to }) => [stream, String(from), String(to), String(count), reason])
+      losses.map((loss) => [
+        loss.stream,
+        String(loss.from),
+        String(loss.to),
+        loss.count === null ? "unknown" : String(loss.count),
+        loss.delivered ? "yes" : "no",
+        printable(loss.generator ?? ""),
+        spanText(loss),
+        printable(loss.reason)
+      ])
     ))
   }).pipe(Effect.scoped))
 
@@ -168,7 +214,7 @@ const statusHelp = helpOf(statusCommand, {
 const lossesHelp = helpOf(lossesCommand, {
   name: "outbox losses",
   usage: "[--data-dir DIR] [--format table|json]",
-  summary: "Metrics that will never reach the store: not yet declared to the server, or refused by it",
+  summary: "Metrics that will never reach the store: lost before they were accepted, dropped, damaged or refused",
   examples: [["outbox losses --format json", "for another program"]]
 })
 

@@ -5,6 +5,7 @@ import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { OutboxError } from "../sender/Outbox.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { writeStdout } from "./Stdout.js"
+import { printableJson } from "./Terminal.js"
 
 /** How a metric is written to standard output, one a line. */
 export type StdoutFormat = "generic" | "timeseries"
@@ -33,7 +34,7 @@ export const stdoutSender = (format: StdoutFormat): Layer.Layer<GenericMetricsSe
               const stamped = metric.timestamp === undefined
                 ? new GenericMetric({ ...metric, timestamp: now }, true)
                 : metric
-              lines += `${JSON.stringify(format === "generic" ? toWire(stamped) : toTimeseriesFormat(stamped))}\n`
+              lines += `${printableJson(format === "generic" ? toWire(stamped) : toTimeseriesFormat(stamped))}\n`
               accepted++
             } else rejected.push({ index, message: problem })
             index++

@@ -1,4 +1,5 @@
-import { printable } from "./Terminal.js"
+import { textCell } from "./MetricsCsv.js"
+import { printableLine } from "./Terminal.js"
 
 /** A column of a table. */
 export interface Column {
@@ -14,7 +15,7 @@ export const renderTable = (
   columns: ReadonlyArray<Column>,
   rows: ReadonlyArray<ReadonlyArray<string>>
 ): string => {
-  const cells = rows.map((row) => row.map(printable))
+  const cells = rows.map((row) => row.map(printableLine))
   const widths = columns.map(({ heading }, index) =>
     cells.reduce((widest, row) => Math.max(widest, row[index].length), heading.length)
   )
@@ -26,10 +27,13 @@ export const renderTable = (
   return [line(columns.map(({ heading }) => heading)), ...cells.map(line)].join("\n")
 }
 
-const quoted = (cell: string): string => /[",\r\n]/.test(cell) ? `"${cell.replaceAll("\"", "\"\"")}"` : cell
+// What no spreadsheet takes for anything but a number.
+const number = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
 
-/** Writes rows as CSV (RFC 4180): a line of headings, then one line a row. */
+const csvCell = (cell: string): string => number.test(cell) ? cell : textCell(cell)
+
+/** Writes rows as CSV (RFC 4180): a line of headings, then one line a row. No cell is a formula. */
 export const renderCsv = (
   headings: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<string>>
-): string => [headings, ...rows].map((row) => row.map(quoted).join(",")).join("\n")
+): string => [headings, ...rows].map((row) => row.map(csvCell).join(",")).join("\n")

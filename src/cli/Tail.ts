@@ -8,7 +8,7 @@ import { caOption, connectClient, serverOption, tokenOptions } from "./Connectio
 import { followLive } from "./FollowLive.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { seriesOptions, seriesQuestion, tagsText } from "./SeriesOptions.js"
-import { printable } from "./Terminal.js"
+import { printableJson, printableLine } from "./Terminal.js"
 
 const options = {
   metricType: Args.text({ name: "METRIC_TYPE" }).pipe(Args.optional),
@@ -23,7 +23,7 @@ const options = {
 }
 
 const lineOf = ({ fields, metric_type, origin, tags, timestamp, value }: LatestEntry): string =>
-  printable(
+  printableLine(
     [
       formatIso(timestamp),
       origin,
@@ -37,7 +37,7 @@ const lineOf = ({ fields, metric_type, origin, tags, timestamp, value }: LatestE
 const show = (format: "text" | "json", event: LiveEvent): Effect.Effect<void> =>
   event._tag === "Dropped"
     ? Console.error(`${event.count} commits were left out: this terminal is slower than the server`)
-    : Console.log(event.metrics.map((metric) => format === "json" ? JSON.stringify(metric) : lineOf(metric)).join("\n"))
+    : Console.log(event.metrics.map((metric) => format === "json" ? printableJson(metric) : lineOf(metric)).join("\n"))
 
 /** `tail`: shows points as a server stores them, until it is stopped. */
 export const tailCommand = Command.make("tail", options, (options) =>
@@ -46,7 +46,7 @@ export const tailCommand = Command.make("tail", options, (options) =>
     const work = followLive(
       question,
       (event) => show(options.format, event),
-      (message) => Console.error(`${printable(message)}; connecting again`)
+      (message) => Console.error(`${printableLine(message)}; connecting again`)
     )
     return yield* Effect.provide(work, yield* connectClient(options)).pipe(Effect.mapError(toFailure))
   }))

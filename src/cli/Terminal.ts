@@ -1,4 +1,4 @@
-import { Effect, HashMap, Layer, Logger, type Scope } from "effect"
+import { Cause, Effect, HashMap, Inspectable, Layer, Logger, type Scope } from "effect"
 
 /** How log lines are written to standard error. */
 export type LogFormat = "pretty" | "logfmt" | "json"
@@ -39,13 +39,22 @@ export class Terminal extends Effect.Service<Terminal>()("metrics-collector/cli/
   }
 }) {}
 
-// Whatever comes from outside may hold terminal control sequences; in a log
-// they could forge lines or move the cursor.
-const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+// Whatever comes from outside may hold terminal control sequences; on a
+// terminal or in a log they could forge lines, move the cursor, or turn the
+// direction of what is shown. Written as an escape they are harmless, and JSON
+// that is written so is still the same JSON.
+const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
+
+const escapeOf = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
 
 /** Text with every control character but tab and line feed written as its escape. */
-export const printable = (text: string): string =>
-  text.replace(control, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+export const printable = (text: string): string => text.replace(control, escapeOf)
+
+/** Like {@link printable}, on one line: a line feed becomes `\n`. */
+export const printableLine = (text: string): string => printable(text).replaceAll("\n", "\\n")
+
+/** A value as JSON on one line that is harmless on a terminal. */
+export const printableJson = (value: unknown): string => printable(JSON.stringify(value))
 
 const levelColour: { readonly [level: string]: string | undefined } = {
   WARN: "33",
@@ -55,32 +64,40 @@ const levelColour: { readonly [level: string]: string | undefined } = {
   TRACE: "90"
 }
 
+const wordOf = (value: unknown): string => printableLine(Inspectable.toStringUnknown(value, 0))
+
+const valueOf = (value: unknown): string => {
+  const word = wordOf(value)
+  return /[\s"=]/.test(word) ? `"${word.replaceAll("\"", "\\\"")}"` : word
+}
+
+// Lines below the first are set in, so that none can be taken for an entry of its own.
+const below = (text: string): string => `\n${printable(text)}`.replaceAll("\n", "\n    ")
+
 const prettyLine = (colour: boolean): Logger.Logger<unknown, string> =>
-  Logger.make(({ annotations, date, logLevel, message }) => {
+  Logger.make(({ annotations, cause, date, logLevel, message }) => {
     const paint = (code: string, text: string) => colour ? `\u001b[${code}m${text}\u001b[0m` : text
-    const parts = (Array.isArray(message) ? message : [message]).map((part) =>
-      typeof part === "string" ? part : JSON.stringify(part)
-    )
-    const extra = HashMap.toEntries(annotations).map(([key, value]) =>
-      paint("90", `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
-    )
+    const parts = (Array.isArray(message) ? message : [message]).map(wordOf)
+    const extra = HashMap.toEntries(annotations).map(([key, value]) => paint("90", `${key}=${valueOf(value)}`))
     const code = levelColour[logLevel.label]
     const label = logLevel.label === "INFO"
       ? ""
       : `${code === undefined ? logLevel.label : paint(code, logLevel.label)} `
-    return printable(`${date.toISOString().slice(11, 19)} `) + label + [...parts.map(printable), ...extra].join(" ")
+    return `${date.toISOString().slice(11, 19)} ${label}${[...parts, ...extra].join(" ")}` +
+      (Cause.isEmptyType(cause) ? "" : below(Cause.pretty(cause, { renderErrorCause: true })))
   })
+
+/** Writes log entries as text; in none of the forms does a control character from outside stay one. */
+export const logLines = (format: LogFormat, colour: boolean): Logger.Logger<unknown, string> =>
+  format === "pretty"
+    ? prettyLine(colour)
+    : Logger.map(format === "json" ? Logger.jsonLogger : Logger.logfmtLogger, printableLine)
 
 /** Sends log lines to standard error in the given form, above the status line. */
 export const loggerLayer = (format: LogFormat | undefined): Layer.Layer<never, never, Terminal> =>
   Layer.unwrapEffect(Effect.map(Terminal, (terminal) => {
     const chosen = format ?? (terminal.interactive ? "pretty" : "logfmt")
-    const lines = chosen === "json"
-      ? Logger.jsonLogger
-      : chosen === "logfmt"
-      ? Logger.logfmtLogger
-      : prettyLine(terminal.colour)
-    return Logger.replace(Logger.defaultLogger, Logger.map(lines, terminal.writeLine))
+    return Logger.replace(Logger.defaultLogger, Logger.map(logLines(chosen, terminal.colour), terminal.writeLine))
   }))
 
 /** Takes the status line away when the scope closes, so that the shell's prompt starts on a clean line. */

@@ -117,7 +117,9 @@ export const retryDeadLetters = (
       })
       const { sender, unclosed } = readOutboxState(db)
       const storage = makeSqliteOutboxStorage(db, 0)
-      storage.begin(sender ?? name, stream, now)
+      // An unclean end keeps its date: nothing that was gathered is written down here.
+      const upTo = unclosed?.committed ?? now
+      storage.begin(sender ?? name, stream, upTo, [])
       storage.commit(
         {
           streams: [{
@@ -131,7 +133,7 @@ export const retryDeadLetters = (
           define: built.flatMap(({ define }) => define),
           durable: true
         },
-        now
+        upTo
       )
       // What the process before left behind is for the next opening to tell.
       if (unclosed === undefined) storage.end()

@@ -1,5 +1,7 @@
 import { Effect } from "effect"
+import type { Loss } from "../telemetry/Loss.js"
 import { encodeBatch } from "../wire/BatchCodec.js"
+import type { DeclaredLoss } from "../wire/Frames.js"
 import type { Outbox, OutboxError } from "./Outbox.js"
 import type { Outgoing } from "./Positions.js"
 
@@ -8,6 +10,16 @@ export interface RequestOrigin {
   readonly sender: string
   readonly acked: number
 }
+
+const declared = (loss: Loss | undefined): { readonly loss: DeclaredLoss } | undefined =>
+  loss === undefined ? undefined : {
+    loss: {
+      generator: loss.source,
+      ...(loss.count === "unknown" ? undefined : { count: loss.count }),
+      from: loss.from,
+      to: loss.to
+    }
+  }
 
 /**
  * Writes what goes out as a frame, with the definitions that `needed` asks
@@ -21,8 +33,8 @@ export const encodeOutgoing = (
 ): Effect.Effect<string, OutboxError> =>
   Effect.gen(function*() {
     if (entry._tag === "Skip") {
-      const { from, reason, to } = entry.range
-      return JSON.stringify({ type: "skip", stream, from, to, reason, ...origin })
+      const { from, loss, reason, to } = entry.range
+      return JSON.stringify({ type: "skip", stream, from, to, reason, ...declared(loss), ...origin })
     }
     const { columns, first, ids } = entry.batch
     const missing = ids.filter(needed)

@@ -1,5 +1,5 @@
 import { HttpClient } from "@effect/platform"
-import { Context, Duration, Effect, Layer, type Redacted } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, type Redacted } from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
@@ -8,14 +8,18 @@ import { httpConnections } from "../wire/HttpConnections.js"
 import type { Acceptance } from "./Acceptance.js"
 import { makeBatcher } from "./Batcher.js"
 import { makeDelivery } from "./Delivery.js"
+import { declareLosses, keepDeclaring } from "./LossDeclarations.js"
 import { MemoryOutbox } from "./MemoryOutbox.js"
-import { Outbox, type OutboxError, type OutboxLimits } from "./Outbox.js"
+import { Outbox, OutboxError, type OutboxLimits } from "./Outbox.js"
 import type { DeliveryStoppedError, InvalidMetricError } from "./SenderErrors.js"
 import { SocketConnector } from "./SocketConnector.js"
 import { SqliteOutbox } from "./SqliteOutbox.js"
 
 export type { Acceptance } from "./Acceptance.js"
 export { DeliveryStoppedError, InvalidMetricError } from "./SenderErrors.js"
+
+/** Time for writing down at the end what was lost. */
+const LAST_DECLARATION = Duration.seconds(1)
 
 /** Where and how a sender delivers. */
 export interface DeliveryTarget {
@@ -111,15 +115,29 @@ export class GenericMetricsSender extends Context.Tag("metrics-collector/sender/
           ledger
         })
         const batcher = yield* makeBatcher(outbox, status, delivery.refresh)
+        const declaring = yield* Effect.forkScoped(keepDeclaring(ledger, outbox))
         yield* delivery.refresh
 
+        // What was written down until now. A full disk must not hold up the end for long.
+        const declareRest = declareLosses(ledger, outbox).pipe(
+          Effect.interruptible,
+          Effect.timeoutFail({
+            duration: LAST_DECLARATION,
+            onTimeout: () => new OutboxError({ reason: "Full", message: "the disk is full" })
+          }),
+          Effect.catchAll((error) => Effect.logError(`losses could not be written down at the end: ${error.message}`))
+        )
+
         const close = Effect.gen(function*() {
+          yield* Fiber.interrupt(declaring)
+          yield* declareRest
           // Interruptible first: a timeout alone would wait for what it times out.
           yield* Effect.zipRight(batcher.drain, delivery.flush).pipe(
             Effect.interruptible,
             Effect.timeoutOption(options.shutdownGrace ?? Duration.seconds(5)),
             Effect.catchAll((error) => Effect.logDebug(`not all was delivered at the end: ${error.message}`))
           )
+          yield* declareRest
           yield* delivery.refresh
           const left = status.pending
           if (left === 0) return

@@ -7,7 +7,7 @@ import type { OutboxStorage, StoredBatch } from "./OutboxStorage.js"
 import { checkSenderName } from "./SenderName.js"
 import { makeStoredOutbox } from "./StoredOutbox.js"
 
-const defaults: OutboxLimits = { maxBytes: 64 * 1_048_576, overflow: "block", maxDeadLetters: 1_000 }
+const defaults: OutboxLimits = { maxBytes: 64 * 1_048_576, overflow: "block", maxDeadLetters: 1_000, maxLosses: 1_000 }
 
 // The place of the first batch that begins at or after an offset.
 const placeOf = (batches: ReadonlyArray<StoredBatch>, offset: number): number => {
@@ -77,6 +77,7 @@ export const MemoryOutbox = {
           sender: sender === undefined ? yield* randomUuid : yield* checkSenderName(sender),
           stream: yield* randomId,
           streams: [],
+          losses: [],
           deadLetters: 0
         }
         return yield* makeStoredOutbox(memoryStorage(bounds.maxDeadLetters), opening, bounds, errorOf)

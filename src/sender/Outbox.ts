@@ -1,4 +1,5 @@
 import { Context, Data, type Effect } from "effect"
+import type { Loss } from "../telemetry/Loss.js"
 
 /** The outbox could not take or give batches. */
 export class OutboxError extends Data.TaggedError("OutboxError")<{
@@ -39,12 +40,30 @@ export interface OutboxBatch {
   readonly columns: string
 }
 
-/** Offsets that were dropped from a full outbox and must be declared to the server. */
+/** Offsets that will never be sent as points and must be declared to the server. */
 export interface SkippedRange {
   readonly stream: string
   readonly from: number
   readonly to: number
   readonly reason: string
+  /** What the one offset of the range tells, when it never was a metric; without it its metrics are lost. */
+  readonly loss?: Loss
+}
+
+/**
+ * A loss that a collector wrote down, as the outbox keeps it: it takes an offset
+ * of the stream, so that it is delivered exactly once, as a metric is.
+ */
+export interface LossRecord {
+  readonly stream: string
+  readonly offset: number
+  readonly loss: Loss
+}
+
+/** Offsets that the server had acknowledged and does not have any more. */
+export interface RolledBack extends SkippedRange {
+  /** How many of them were metrics. */
+  readonly metrics: number
 }
 
 /** A stream that still has something to deliver, or is the current one. */
@@ -62,6 +81,8 @@ export interface OutboxStats {
   readonly metrics: number
   readonly bytes: number
   readonly deadLetters: number
+  /** Loss records that the server has not acknowledged. */
+  readonly losses: number
 }
 
 /** What the sender does next with a stream: send this batch, declare this range, or nothing yet. */
@@ -86,6 +107,14 @@ export class Outbox extends Context.Tag("metrics-collector/sender/Outbox")<Outbo
    * so that no later interruption can hide it.
    */
   readonly append: (batches: ReadonlyArray<NewBatch>, committed: () => void) => Effect.Effect<void, OutboxError>
+  /**
+   * Commits losses in order, giving each an offset: they are declared by `Skip`.
+   * Never waits for the room that batches need, only while the disk is full;
+   * `committed` as of `append`.
+   */
+  readonly declare: (losses: ReadonlyArray<Loss>, committed: () => void) => Effect.Effect<void, OutboxError>
+  /** Waits until fewer loss records than the limit are not acknowledged. */
+  readonly awaitLossRoom: Effect.Effect<void>
   /** The definitions of series ids, in their order, as `encodeDefinition` wrote them. */
   readonly definitions: (
     stream: string,
@@ -109,10 +138,11 @@ export class Outbox extends Context.Tag("metrics-collector/sender/Outbox")<Outbo
   ) => Effect.Effect<{ readonly acknowledged: number; readonly rejected: number }, OutboxError>
   /**
    * The server went back: it expects `next`, less than what it acknowledged.
-   * Declares the range that is gone from both sides.
+   * Declares the metrics that are gone from both sides; loss records are still
+   * here, and are delivered again.
    */
-  readonly declareRollback: (stream: string, serverNext: number) => Effect.Effect<SkippedRange, OutboxError>
-  /** Waits until something was appended since it returned last: whoever looks after it returned misses nothing. */
+  readonly declareRollback: (stream: string, serverNext: number) => Effect.Effect<RolledBack, OutboxError>
+  /** Waits until something was appended or declared since it returned last: whoever looks after it returned misses nothing. */
   readonly awaitAppend: Effect.Effect<void>
   readonly stats: Effect.Effect<OutboxStats>
   readonly deadLetters: Effect.Effect<ReadonlyArray<DeadLetter>, OutboxError>
@@ -129,6 +159,11 @@ export interface OutboxLimits {
   readonly overflow: "block" | "drop-oldest"
   /** Most dead letters that are kept; the oldest make room. All of them are counted in the loss ledger. */
   readonly maxDeadLetters: number
+  /**
+   * Loss records that may wait for the server before further losses are joined
+   * in memory; as many that it acknowledged are kept, in case it goes back.
+   */
+  readonly maxLosses: number
 }
 
 /** Bytes that a batch is counted with beside its text. */

@@ -4,7 +4,8 @@ import * as nodePath from "node:path"
 import { sqliteFileError, sqliteReason } from "../sqlite/SqliteFileError.js"
 import { openSqliteReader } from "../sqlite/SqliteReader.js"
 import { readDeadPoints } from "./DeadPoints.js"
-import type { DeadLetter, OutboxError, OutboxStream, SkippedRange } from "./Outbox.js"
+import { LossRecords } from "./LossRecords.js"
+import type { DeadLetter, LossRecord, OutboxError, OutboxStream, SkippedRange } from "./Outbox.js"
 import { OUTBOX_APPLICATION_ID, outboxMigrations } from "./OutboxSchema.js"
 import { coveredOffsets, rangeAt } from "./SkippedRanges.js"
 import { ofFileError, OUTBOX_FILE } from "./SqliteOutbox.js"
@@ -22,6 +23,14 @@ export interface OutboxFileStream extends OutboxStream {
   readonly held: ReadonlyArray<readonly [from: number, to: number]>
   /** Offsets that are lost and not yet declared to the server. */
   readonly skipped: ReadonlyArray<SkippedRange>
+  /** Offsets that tell of a loss and were never metrics, acknowledged ones too; those of long ago are forgotten. */
+  readonly declarations: ReadonlyArray<number>
+}
+
+/** A loss record of an outbox's file. */
+export interface StoredLossRecord extends LossRecord {
+  /** Whether the server has acknowledged it. */
+  readonly delivered: boolean
 }
 
 /** What stands in an outbox's file. */
@@ -32,6 +41,8 @@ export interface OutboxFileStatus {
   readonly openedAt: number | undefined
   /** Those that are not forgotten yet, oldest first; the newest may be the one that is written now. */
   readonly streams: ReadonlyArray<OutboxFileStream>
+  /** What the collector lost before it was accepted, oldest first; of those that are delivered, the newest. */
+  readonly losses: ReadonlyArray<StoredLossRecord>
 }
 
 /** A dead letter of an outbox's file. */
@@ -89,6 +100,7 @@ const joined = (rows: Iterable<HeldRow>): ReadonlyArray<readonly [from: number, 
 
 const readStatus = (db: Sqlite.Database): OutboxFileStatus => {
   const state = readOutboxState(db)
+  const records = new LossRecords(state.losses)
   const rows = db.prepare<[], StreamRow>("SELECT seq, stream, acked, next, batches, bytes FROM streams ORDER BY seq")
   const oldest = db.prepare<[number], number>("SELECT time_from FROM batches WHERE stream = ? ORDER BY first LIMIT 1")
     .pluck()
@@ -98,21 +110,28 @@ const readStatus = (db: Sqlite.Database): OutboxFileStatus => {
   const skips = db.prepare<[number], HeldRow & { readonly reason: string }>(
     "SELECT first, next, reason FROM skips WHERE stream = ? ORDER BY first"
   )
+  const streams = rows.all()
+  const acknowledged = new Map(streams.map(({ acked, stream }) => [stream, acked]))
   return {
     sender: state.sender ?? "",
     openedAt: state.unclosed?.opened,
-    streams: rows.all().map(({ acked, batches, bytes, next, seq, stream }) => {
+    losses: state.losses.map((record) => ({
+      ...record,
+      delivered: record.offset < (acknowledged.get(record.stream) ?? Infinity)
+    })),
+    streams: streams.map(({ acked, batches, bytes, next, seq, stream }) => {
       const skipped = skips.all(seq).map(({ first, next, reason }) => ({ stream, from: first, to: next, reason }))
       return {
         stream,
         acked,
         next,
-        pending: next - acked - coveredOffsets(skipped, acked, next),
+        pending: next - acked - coveredOffsets(skipped, acked, next) - records.count(stream, acked, next),
         batches,
         bytes,
         oldest: oldest.get(seq),
         held: joined(held.iterate(seq)),
-        skipped
+        skipped,
+        declarations: records.offsets(stream)
       }
     })
   }

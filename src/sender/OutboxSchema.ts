@@ -13,6 +13,8 @@ export const OUTBOX_ROW_VERSION = 1
  * - `batches`: a row a batch; `ids` and `columns` are text, `crc` the checksum of the row
  * - `skips`: offsets that are lost and not yet declared to the server
  * - `dead_letters`: points that the server refused
+ * - `losses`: what the collector wrote down as lost, a row for each offset `at` of a stream that tells of a loss in place
+ *   of a point; `count` is NULL where nobody could count. Rows stay for a while after the server has acknowledged them
  *
  * Times are ms since the epoch.
  */
@@ -61,6 +63,20 @@ export const outboxMigrations: ReadonlyArray<string> = [
     at INTEGER NOT NULL,
     reason TEXT NOT NULL,
     metric TEXT
+  ) STRICT;
+  `,
+  `
+  CREATE TABLE losses (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    count INTEGER,
+    time_from INTEGER NOT NULL,
+    time_to INTEGER NOT NULL,
+    detail TEXT,
+    UNIQUE (stream, at)
   ) STRICT;
   `
 ]

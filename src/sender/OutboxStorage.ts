@@ -1,4 +1,4 @@
-import type { DeadLetter, OutboxBatch, SkippedRange } from "./Outbox.js"
+import type { DeadLetter, LossRecord, OutboxBatch, SkippedRange } from "./Outbox.js"
 
 /** A batch as it is kept. */
 export interface StoredBatch extends OutboxBatch {
@@ -38,6 +38,10 @@ export interface OutboxChange {
   /** Streams that go, with everything they have. */
   readonly ended?: ReadonlyArray<string>
   readonly deadLetters?: ReadonlyArray<DeadLetter>
+  /** New loss records, at the end of their stream. */
+  readonly losses?: ReadonlyArray<LossRecord>
+  /** Loss records that go. */
+  readonly forgotten?: ReadonlyArray<LossRecord>
   /** Whether it must survive a loss of power; without it the change may be undone, and is then made again. */
   readonly durable: boolean
 }
@@ -56,7 +60,8 @@ export interface FoundBatch {
  * what the medium throws, having changed nothing.
  */
 export interface OutboxStorage {
-  readonly commit: (change: OutboxChange, now: number) => void
+  /** `upTo`: what was gathered or lost before is written down when this is; ms since the epoch. */
+  readonly commit: (change: OutboxChange, upTo: number) => void
   /** The last batch that begins at or before an offset, and does not end before it. */
   readonly batchAt: (stream: string, offset: number) => FoundBatch | undefined
   /** Where the first batch after an offset begins. */

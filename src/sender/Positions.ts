@@ -137,7 +137,7 @@ export const makePositions = (
       const first = rejected[0]
       if (count === 0 || first === undefined) return
       status.rejected += count
-      yield* ledger.record({
+      yield* ledger.recordDeclared({
         source: "sender",
         reason: "server-rejected",
         count,
@@ -198,18 +198,20 @@ export const makePositions = (
           position.acked = expected
           position.confirmed = expected
           position.cursor = expected
+          // All that it lost were loss records, and they are delivered again.
+          if (range.metrics === 0) return
           // The connection may be lost before the server has taken the declaration.
           const name = `${stream} ${range.from} ${range.to}`
           if (rollbacks.has(name)) return
           rollbacks.add(name)
-          yield* ledger.record({
+          yield* ledger.recordDeclared({
             source: "sender",
             reason: "server-rollback",
-            count: range.to - range.from,
+            count: range.metrics,
             detail: `offsets ${range.from} to ${range.to} of stream ${stream}`
           })
           yield* Effect.logError(
-            `the server went back to an older state: ${range.to - range.from} metrics that it had acknowledged are ` +
+            `the server went back to an older state: ${range.metrics} metrics that it had acknowledged are ` +
               "gone; restore its data directory if you have a newer copy"
           ).pipe(Effect.annotateLogs({ stream, from: range.from, to: range.to }))
           return

@@ -3,6 +3,7 @@ import { Clock, Effect, Layer, type Scope } from "effect"
 import * as nodePath from "node:path"
 import { SqliteFile, type SqliteFileError } from "../sqlite/SqliteFile.js"
 import { sqliteFileError, type SqliteFileReason, sqliteReason } from "../sqlite/SqliteFileError.js"
+import type { Loss } from "../telemetry/Loss.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { randomId, randomUuid } from "./Entropy.js"
@@ -10,7 +11,7 @@ import { Outbox, OutboxError, type OutboxLimits } from "./Outbox.js"
 import { OUTBOX_APPLICATION_ID, outboxMigrations } from "./OutboxSchema.js"
 import { checkSenderName } from "./SenderName.js"
 import { makeSqliteOutboxStorage, readOutboxState } from "./SqliteOutboxStorage.js"
-import { makeStoredOutbox } from "./StoredOutbox.js"
+import { lossRecord, makeStoredOutbox } from "./StoredOutbox.js"
 
 /** Where a {@link SqliteOutbox} is and how it bounds itself. */
 export interface SqliteOutboxOptions extends Partial<OutboxLimits> {
@@ -23,7 +24,7 @@ export interface SqliteOutboxOptions extends Partial<OutboxLimits> {
 /** Name of the outbox's file in its folder. */
 export const OUTBOX_FILE = "outbox.db"
 
-const defaults: OutboxLimits = { maxBytes: 1_073_741_824, overflow: "block", maxDeadLetters: 10_000 }
+const defaults: OutboxLimits = { maxBytes: 1_073_741_824, overflow: "block", maxDeadLetters: 10_000, maxLosses: 1_000 }
 
 const reasons: { readonly [reason in SqliteFileReason]: OutboxError["reason"] } = {
   NotADatabase: "Corrupt",
@@ -33,6 +34,7 @@ const reasons: { readonly [reason in SqliteFileReason]: OutboxError["reason"] } 
   Locked: "Locked",
   Directory: "Failed",
   Permission: "Failed",
+  Exposed: "Failed",
   Full: "Full",
   Failed: "Failed"
 }
@@ -44,12 +46,14 @@ export const ofFileError = (error: SqliteFileError): OutboxError =>
 /**
  * An outbox in a database that is open and has the schema of `OutboxSchema`.
  * Closing the scope marks it as closed; the next opening that misses the mark
- * writes a loss of unknown count down.
+ * writes a loss of unknown count down, beside those that `found` brings. It does
+ * so in the transaction that begins its stream: no crash comes between.
  */
 export const makeSqliteOutbox = (
   path: string,
   db: Sqlite.Database,
-  options: Omit<SqliteOutboxOptions, "dataDir">
+  options: Omit<SqliteOutboxOptions, "dataDir">,
+  found: ReadonlyArray<Loss> = []
 ): Effect.Effect<typeof Outbox.Service, OutboxError, LossLedger | PipelineStatus | Scope.Scope> =>
   Effect.gen(function*() {
     const { sender: name, ...given } = options
@@ -71,9 +75,20 @@ export const makeSqliteOutbox = (
 
     const state = yield* inFile(() => readOutboxState(db))
     const sender = name === undefined ? state.sender ?? (yield* randomUuid) : yield* checkSenderName(name)
+    const { unclosed } = state
+    const uncleanEnd = unclosed === undefined ? undefined : {
+      source: "collector",
+      reason: "unclean-end",
+      count: "unknown",
+      from: Math.min(unclosed.committed, now),
+      to: now,
+      detail: "the process before this one did not end by itself; what it had accepted is in the outbox"
+    } as const
+    const losses = uncleanEnd === undefined ? found : [...found, uncleanEnd]
+    const records = losses.map((loss, offset) => lossRecord(stream, offset, loss))
     const storage = yield* inFile(() => {
       const made = makeSqliteOutboxStorage(db, limits.maxDeadLetters)
-      made.begin(sender, stream, now)
+      made.begin(sender, stream, now, records)
       return made
     })
     yield* Effect.addFinalizer(() =>
@@ -81,24 +96,23 @@ export const makeSqliteOutbox = (
         Effect.catchAll((error) => Effect.logWarning(`the outbox could not be marked as closed: ${error.message}`))
       )
     )
-    if (state.unclosed !== undefined) {
-      const from = Math.min(state.unclosed.committed, now)
-      yield* ledger.record({
-        source: "collector",
-        reason: "unclean-end",
-        count: "unknown",
-        from,
-        to: now,
-        detail: "the process before this one did not end by itself; what it had accepted is in the outbox"
-      })
+    yield* Effect.forEach(losses, ledger.recordDeclared, { discard: true })
+    if (uncleanEnd !== undefined) {
       yield* Effect.logWarning(
-        `the last run did not end by itself: metrics that it had gathered after ${new Date(from).toISOString()} ` +
-          "and not yet accepted are lost; everything accepted is in the outbox"
+        `the last run did not end by itself: metrics that it had gathered after ${
+          new Date(uncleanEnd.from).toISOString()
+        } and not yet accepted are lost; everything accepted is in the outbox`
       )
     }
     return yield* makeStoredOutbox(
       storage,
-      { sender, stream, streams: state.streams, deadLetters: state.deadLetters },
+      {
+        sender,
+        stream,
+        streams: state.streams,
+        losses: [...state.losses, ...records],
+        deadLetters: state.deadLetters
+      },
       limits,
       errorOf
     )
@@ -125,12 +139,15 @@ export const SqliteOutbox = {
           }),
           ofFileError
         )
+        const found: Array<Loss> = []
         if (file.setAside !== undefined) {
-          const ledger = yield* LossLedger
-          yield* ledger.record({
+          const now = yield* Clock.currentTimeMillis
+          found.push({
             source: "outbox",
             reason: "outbox-damaged",
             count: "unknown",
+            from: now,
+            to: now,
             detail: `the damaged file is kept as ${file.setAside}`
           })
           yield* Effect.logError(
@@ -138,7 +155,7 @@ export const SqliteOutbox = {
               "how many metrics it held is unknown"
           )
         }
-        return yield* makeSqliteOutbox(file.path, file.db, options)
+        return yield* makeSqliteOutbox(file.path, file.db, options, found)
       })
     ).pipe(Layer.provide(Layer.merge(LossLedger.Default, PipelineStatus.Default)))
 } as const

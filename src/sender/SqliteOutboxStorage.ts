@@ -1,7 +1,8 @@
 import type Sqlite from "better-sqlite3"
 import * as zlib from "node:zlib"
 import { sqliteReason } from "../sqlite/SqliteFileError.js"
-import type { OutboxBatch, SkippedRange } from "./Outbox.js"
+import type { LossReason } from "../telemetry/Loss.js"
+import type { LossRecord, OutboxBatch, SkippedRange } from "./Outbox.js"
 import { OUTBOX_ROW_VERSION } from "./OutboxSchema.js"
 import type { OutboxStorage, StoredBatchHead, StoredStream } from "./OutboxStorage.js"
 
@@ -11,13 +12,15 @@ export interface StoredOutboxState {
   /** When it was opened last, and when it was last written; `undefined` when it was closed. */
   readonly unclosed: { readonly opened: number; readonly committed: number } | undefined
   readonly streams: ReadonlyArray<StoredStream & { readonly ranges: ReadonlyArray<SkippedRange> }>
+  /** Acknowledged ones too, in the order of their commits. */
+  readonly losses: ReadonlyArray<LossRecord>
   readonly deadLetters: number
 }
 
 /** The storage of an outbox in a SQLite file. */
 export interface SqliteOutboxStorage extends OutboxStorage {
-  /** Begins a stream and marks the file as open. */
-  readonly begin: (sender: string, stream: string, now: number) => void
+  /** Begins a stream whose first offsets are these losses, and marks the file as open. */
+  readonly begin: (sender: string, stream: string, now: number, losses: ReadonlyArray<LossRecord>) => void
   /** Marks the file as closed. */
   readonly end: () => void
 }
@@ -34,6 +37,17 @@ interface BatchRow {
   readonly crc: number
   readonly ids: string
   readonly columns: string
+}
+
+interface LossRow {
+  readonly stream: string
+  readonly offset: number
+  readonly source: string
+  readonly reason: LossReason
+  readonly count: number | null
+  readonly from: number
+  readonly to: number
+  readonly detail: string | null
 }
 
 // A file gives pages back when more than these, and more than half of it, are free.
@@ -70,6 +84,14 @@ export const readOutboxState = (db: Sqlite.Database): StoredOutboxState => {
       bytes,
       ranges: skips.all(seq).map(({ first, next, reason }) => ({ stream, from: first, to: next, reason }))
     })),
+    losses: db.prepare<[], LossRow>(
+      "SELECT stream, at AS offset, source, reason, count, time_from AS \"from\", time_to AS \"to\", detail " +
+        "FROM losses ORDER BY seq"
+    ).all().map(({ count, detail, offset, stream, ...loss }) => ({
+      stream,
+      offset,
+      loss: { ...loss, count: count ?? "unknown", ...(detail === null ? undefined : { detail }) }
+    })),
     deadLetters: db.prepare<[], number>("SELECT count(*) FROM dead_letters").pluck().get() ?? 0
   }
 }
@@ -98,6 +120,10 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
   const trimDeadLetters = db.prepare(
     "DELETE FROM dead_letters WHERE seq <= (SELECT seq FROM dead_letters ORDER BY seq DESC LIMIT 1 OFFSET ?)"
   )
+  const insertLoss = db.prepare(
+    "INSERT INTO losses (stream, at, source, reason, count, time_from, time_to, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+  )
+  const removeLoss = db.prepare("DELETE FROM losses WHERE stream = ? AND at = ?")
   const endStream = [
     "DELETE FROM batches WHERE stream = ?",
     "DELETE FROM definitions WHERE stream = ?",
@@ -131,10 +157,17 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
   const putMeta = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")
   const removeMeta = db.prepare("DELETE FROM meta WHERE key = ?")
   const insertStream = db.prepare(
-    "INSERT INTO streams (stream, acked, next, batches, bytes, committed) VALUES (?, 0, 0, 0, 0, ?)"
+    "INSERT INTO streams (stream, acked, next, batches, bytes, committed) VALUES (?, 0, ?, 0, 0, ?)"
   )
 
-  const write = db.transaction((change: Parameters<OutboxStorage["commit"]>[0], now: number) => {
+  const addLosses = (records: ReadonlyArray<LossRecord>): void => {
+    for (const { loss, offset, stream } of records) {
+      const { count, detail, from, reason, source, to } = loss
+      insertLoss.run(stream, offset, source, reason, count === "unknown" ? null : count, from, to, detail)
+    }
+  }
+
+  const write = db.transaction((change: Parameters<OutboxStorage["commit"]>[0], upTo: number) => {
     for (const { from, stream, to } of change.remove ?? []) removeBatches.run(seqOf(stream), from, to)
     for (const { bytes, columns, count, first, from, ids, stream, to } of change.batches ?? []) {
       const row = { first, count, ids: ids.join(","), columns }
@@ -153,7 +186,7 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
     }
     for (const { acked, batches, bytes, next, stream } of change.streams ?? []) {
       if (change.batches === undefined) touchStream.run(acked, next, batches, bytes, seqOf(stream))
-      else updateStream.run(acked, next, batches, bytes, Math.floor(now), seqOf(stream))
+      else updateStream.run(acked, next, batches, bytes, Math.floor(upTo), seqOf(stream))
     }
     if (change.define !== undefined && change.batches !== undefined) {
       const seq = seqOf(change.batches[0].stream)
@@ -167,6 +200,8 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
     const letters = change.deadLetters ?? []
     for (const { metric, offset, reason, stream } of letters) insertDeadLetter.run(stream, offset, reason, metric)
     if (letters.length > 0) trimDeadLetters.run(maxDeadLetters)
+    for (const { offset, stream } of change.forgotten ?? []) removeLoss.run(stream, offset)
+    addLosses(change.losses ?? [])
   })
 
   // A commit that may be undone costs no wait for the disk; the next durable one takes it along.
@@ -187,9 +222,9 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
   }
 
   return {
-    commit: (change, now) => {
+    commit: (change, upTo) => {
       setSynchronous(change.durable)
-      write(change, now)
+      write(change, upTo)
       for (const stream of change.ended ?? []) seqs.delete(stream)
       if (change.batches === undefined) giveBack()
     },
@@ -220,14 +255,15 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
         reason,
         metric: metric ?? undefined
       })),
-    begin: db.transaction((sender: string, stream: string, now: number) => {
+    begin: db.transaction((sender: string, stream: string, now: number, losses: ReadonlyArray<LossRecord>) => {
       for (const { acked, next, seq } of db.prepare<[], StreamRow>("SELECT seq, acked, next FROM streams").all()) {
         if (acked < next) continue
         for (const statement of endStream) statement.run(seq)
       }
       putMeta.run("sender", sender)
       putMeta.run("opened", String(Math.floor(now)))
-      seqs.set(stream, Number(insertStream.run(stream, Math.floor(now)).lastInsertRowid))
+      seqs.set(stream, Number(insertStream.run(stream, losses.length, Math.floor(now)).lastInsertRowid))
+      addLosses(losses)
     }),
     end: () => {
       setSynchronous(true)

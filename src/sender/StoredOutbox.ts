@@ -1,10 +1,13 @@
 import { Clock, Effect, Schedule } from "effect"
+import type { Loss } from "../telemetry/Loss.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { readDeadPoints } from "./DeadPoints.js"
+import { LossRecords } from "./LossRecords.js"
 import {
   BATCH_OVERHEAD,
   type DeadLetter,
+  type LossRecord,
   type NewBatch,
   type Outbox,
   OutboxError,
@@ -21,6 +24,8 @@ export interface OutboxOpening {
   readonly stream: string
   /** Streams of earlier openings that still have something to deliver, oldest first. */
   readonly streams: ReadonlyArray<StoredStream & { readonly ranges: ReadonlyArray<SkippedRange> }>
+  /** Loss records of all streams in the order of their commits; those of the new stream stand at its first offsets. */
+  readonly losses: ReadonlyArray<LossRecord>
   readonly deadLetters: number
 }
 
@@ -54,6 +59,27 @@ const headsAtOnce = 256
 export const bytesOf = ({ columns, ids }: NewBatch): number =>
   Buffer.byteLength(columns) + String(ids).length + BATCH_OVERHEAD
 
+// What a frame may hold.
+const longestSource = 255
+const longestDetail = 1_000
+
+const wholeOr = (value: number, otherwise: number): number =>
+  Number.isSafeInteger(Math.floor(value)) ? Math.floor(value) : otherwise
+
+/** A loss record as it is kept and sent: its names are short, its times and its count whole. */
+export const lossRecord = (stream: string, offset: number, loss: Loss): LossRecord => ({
+  stream,
+  offset,
+  loss: {
+    ...loss,
+    source: loss.source.slice(0, longestSource),
+    count: loss.count === "unknown" || !(loss.count >= 0) ? "unknown" : wholeOr(loss.count, Number.MAX_SAFE_INTEGER),
+    from: wholeOr(loss.from, 0),
+    to: wholeOr(loss.to, 0),
+    ...(loss.detail === undefined ? undefined : { detail: loss.detail.slice(0, longestDetail) })
+  }
+})
+
 const storedStream = ({ acked, batches, bytes, next, stream }: StreamState): StoredStream => ({
   stream,
   acked,
@@ -79,6 +105,8 @@ export const makeStoredOutbox = (
     const appending = yield* Effect.makeSemaphore(1)
     const appended = Effect.unsafeMakeLatch(false)
     const room = Effect.unsafeMakeLatch(false)
+    const lossRoom = Effect.unsafeMakeLatch(false)
+    const records = new LossRecords(opening.losses)
     let deadLetters = opening.deadLetters
     let isDiskFull = false
 
@@ -90,8 +118,24 @@ export const makeStoredOutbox = (
     })
     const streams = new Map<string, StreamState>()
     for (const { ranges, ...stream } of opening.streams) streams.set(stream.stream, stateOf(stream, ranges))
-    const current = stateOf({ stream: opening.stream, acked: 0, next: 0, batches: 0, bytes: 0 }, [])
+    const declared = records.count(opening.stream, 0, Infinity)
+    const current = stateOf({ stream: opening.stream, acked: 0, next: declared, batches: 0, bytes: 0 }, [])
     streams.set(current.stream, current)
+
+    /** Offsets that are no metrics to deliver: declared as skipped, or loss records. */
+    const withoutMetrics = ({ ranges, stream }: StreamState, from: number, to: number): number =>
+      coveredOffsets(ranges, from, to) + records.count(stream, from, to)
+
+    const addRanges = (
+      ranges: ReadonlyArray<SkippedRange>,
+      added: SkippedRange
+    ): ReadonlyArray<SkippedRange> => records.leaveOut(added).reduce(addRange, ranges)
+
+    const waitingLosses = (): number => {
+      let waiting = 0
+      for (const { acked, next, stream } of streams.values()) waiting += records.count(stream, acked, next)
+      return waiting
+    }
 
     const liveBytes = (): number => {
       let bytes = 0
@@ -150,7 +194,7 @@ export const makeStoredOutbox = (
     /** What was dropped to make room, or `undefined` when the batches must wait. */
     const place = (
       batches: ReadonlyArray<NewBatch>,
-      now: number,
+      upTo: number,
       committed: () => void
     ): ReadonlyArray<Dropped> | undefined => {
       let needed = 0
@@ -173,7 +217,7 @@ export const makeStoredOutbox = (
         const to = first + count
         const range = { stream: state.stream, from: Math.max(from, state.acked), to, reason: "drop-oldest" }
         remove.push({ stream: state.stream, from, to })
-        own.ranges = addRange(own.ranges, range)
+        own.ranges = addRanges(own.ranges, range)
         own.batches -= heads.length
         let start = Infinity
         let end = -Infinity
@@ -183,7 +227,7 @@ export const makeStoredOutbox = (
           end = Math.max(end, head.to)
         }
         losses.push({
-          count: to - range.from - coveredOffsets(state.ranges, range.from, to),
+          count: to - range.from - withoutMetrics(state, range.from, to),
           from: start,
           to: end,
           batches: heads.length,
@@ -204,18 +248,20 @@ export const makeStoredOutbox = (
         changed.bytes += bytes
       }
       const ranges = remove.map(({ stream }) => ({ stream, ranges: after.get(stream)?.ranges ?? [] }))
-      commit({ batches: stored, define, remove, ranges, durable: true }, now, after.values())
+      commit({ batches: stored, define, remove, ranges, durable: true }, upTo, after.values())
       committed()
       return losses
     }
 
     const commit = (
       change: Omit<OutboxChange, "streams">,
-      now: number,
+      upTo: number,
       after: Iterable<StreamState>
     ): void => {
       const states = Array.from(after)
-      storage.commit({ ...change, streams: states.map(storedStream) }, now)
+      storage.commit({ ...change, streams: states.map(storedStream) }, upTo)
+      records.remove(change.forgotten ?? [])
+      records.add(change.losses ?? [])
       for (const state of states) Object.assign(streams.get(state.stream) ?? {}, state)
       for (const stream of change.ended ?? []) streams.delete(stream)
     }
@@ -223,14 +269,14 @@ export const makeStoredOutbox = (
     const recordDropped = ({ count, detail, from, to }: Dropped): Effect.Effect<void> =>
       Effect.suspend(() => {
         status.dropped += count
-        return ledger.record({ source: "outbox", reason: "outbox-overflow", count, from, to, detail })
+        return ledger.recordDeclared({ source: "outbox", reason: "outbox-overflow", count, from, to, detail })
       })
 
     const append = (batches: ReadonlyArray<NewBatch>, committed: () => void): Effect.Effect<void, OutboxError> => {
       const attempt = Effect.uninterruptible(Effect.gen(function*() {
-        const now = yield* Clock.currentTimeMillis
+        const upTo = Math.min(yield* Clock.currentTimeMillis, yield* ledger.pendingSince)
         room.unsafeClose()
-        const dropped = yield* inTurn(() => place(batches, now, committed))
+        const dropped = yield* inTurn(() => place(batches, upTo, committed))
         if (dropped === undefined) return false
         appended.unsafeOpen()
         yield* Effect.forEach(dropped, recordDropped, { discard: true })
@@ -243,11 +289,30 @@ export const makeStoredOutbox = (
       return appending.withPermits(1)(untilPlaced)
     }
 
+    const isAcknowledged = ({ offset, stream }: LossRecord): boolean =>
+      offset < (streams.get(stream)?.acked ?? Infinity)
+
+    const placeLosses = (losses: ReadonlyArray<Loss>, now: number, committed: () => void): void => {
+      const added = losses.map((loss, i) => lossRecord(current.stream, current.next + i, loss))
+      const forgotten = records.older(isAcknowledged, limits.maxLosses)
+      const after = { ...current, next: current.next + losses.length }
+      commit({ losses: added, forgotten, durable: true }, now, [after])
+      committed()
+      appended.unsafeOpen()
+    }
+
+    const awaitLossRoom: Effect.Effect<void> = Effect.suspend(() => {
+      if (waitingLosses() < limits.maxLosses) return Effect.void
+      lossRoom.unsafeClose()
+      return Effect.zipRight(lossRoom.await, awaitLossRoom)
+    })
+
     /** Declares what cannot be read at an offset, so that delivery goes on behind it. */
     const declareDamage = (state: StreamState, offset: number, now: number): SkippedRange => {
       const found = storage.batchAt(state.stream, offset)
       const nextRange = state.ranges.find(({ from }) => from > offset)?.from ?? Infinity
-      const to = Math.min(storage.firstAfter(state.stream, offset) ?? Infinity, nextRange, state.next)
+      const nextLoss = records.firstAfter(state.stream, offset) ?? Infinity
+      const to = Math.min(storage.firstAfter(state.stream, offset) ?? Infinity, nextRange, nextLoss, state.next)
       const range = { stream: state.stream, from: offset, to, reason: "outbox-damaged" }
       const after = { ...state, ranges: addRange(state.ranges, range) }
       if (found !== undefined) {
@@ -274,6 +339,11 @@ export const makeStoredOutbox = (
           state.inFlight = Math.max(state.inFlight, end)
           state.given = Math.max(state.given, end)
         }
+        const record = records.at(stream, offset)
+        if (record !== undefined) {
+          const { loss } = record
+          return { _tag: "Skip", range: { stream, from: offset, to: offset + 1, reason: loss.reason, loss } }
+        }
         const skipped = rangeAt(state.ranges, offset)
         if (skipped !== undefined) return { _tag: "Skip", range: skipped }
         const batch = yield* inTurn(() => {
@@ -285,7 +355,12 @@ export const makeStoredOutbox = (
         const now = yield* Clock.currentTimeMillis
         const range = yield* whileDiskIsFull(inTurn(() => declareDamage(state, offset, now)))
         const detail = `offsets ${range.from} to ${range.to} of stream ${stream}`
-        yield* ledger.record({ source: "outbox", reason: "outbox-damaged", count: range.to - range.from, detail })
+        yield* ledger.recordDeclared({
+          source: "outbox",
+          reason: "outbox-damaged",
+          count: range.to - range.from,
+          detail
+        })
         yield* Effect.logError(
           `${range.to - range.from} metrics of the outbox are damaged and cannot be delivered (${detail}); ` +
             "all others are"
@@ -323,7 +398,7 @@ export const makeStoredOutbox = (
       if (upTo === state.acked) return { acknowledged: 0, rejected: 0 }
       const letters = readDeadLetters(state, Array.from(fresh).sort((a, b) => a[0] - b[0]))
       const gone = storage.tally(state.stream, upTo)
-      const acknowledged = upTo - state.acked - coveredOffsets(state.ranges, state.acked, upTo)
+      const acknowledged = upTo - state.acked - withoutMetrics(state, state.acked, upTo)
       const after = {
         ...state,
         acked: upTo,
@@ -351,6 +426,12 @@ export const makeStoredOutbox = (
       sender: opening.sender,
       stream: opening.stream,
       append,
+      declare: (losses, committed) =>
+        Effect.flatMap(
+          Clock.currentTimeMillis,
+          (now) => whileDiskIsFull(inTurn(() => placeLosses(losses, now, committed)))
+        ),
+      awaitLossRoom,
       definitions: (stream, ids) =>
         inTurn(() => {
           const found = storage.definitions(stream, ids)
@@ -376,6 +457,7 @@ export const makeStoredOutbox = (
           const now = yield* Clock.currentTimeMillis
           const taken = yield* whileDiskIsFull(inTurn(() => takeAcknowledgement(state, next, rejected, now)))
           room.unsafeOpen()
+          lossRoom.unsafeOpen()
           return taken
         }),
       declareRollback: (stream, serverNext) =>
@@ -392,9 +474,9 @@ export const makeStoredOutbox = (
               to: state.acked,
               reason: "server-rollback"
             }
-            const ranges = addRange(state.ranges, range)
+            const ranges = addRanges(state.ranges, range)
             commit({ ranges: [{ stream, ranges }], durable: true }, now, [{ ...state, acked: range.from, ranges }])
-            return range
+            return { ...range, metrics: range.to - range.from - records.count(stream, range.from, range.to) }
           }))
         }),
       awaitAppend: Effect.zipRight(appended.await, Effect.sync(() => appended.unsafeClose())),
@@ -405,9 +487,9 @@ export const makeStoredOutbox = (
         for (const state of streams.values()) {
           batches += state.batches
           bytes += state.bytes
-          metrics += state.next - state.acked - coveredOffsets(state.ranges, state.acked, state.next)
+          metrics += state.next - state.acked - withoutMetrics(state, state.acked, state.next)
         }
-        return { batches, metrics, bytes, deadLetters }
+        return { batches, metrics, bytes, deadLetters, losses: waitingLosses() }
       }),
       deadLetters: inTurn(() => storage.deadLetters())
     }

@@ -72,7 +72,10 @@ export const lossEntry = (loss: StoredLoss): LossEntry => ({
   to: loss.toOffset,
   count: loss.count,
   reason: loss.reason,
-  at: loss.at
+  at: loss.at,
+  ...(loss.generator === null ? undefined : { generator: loss.generator }),
+  ...(loss.timeFrom === null ? undefined : { timeFrom: loss.timeFrom }),
+  ...(loss.timeTo === null ? undefined : { timeTo: loss.timeTo })
 })
 
 const entryJson = (series: Series, time: number, value: number, fields: JsonObject | undefined): string =>

@@ -44,12 +44,15 @@ export const commitBatch = (
     return result
   })
 
-/** Declares the skipped offsets of a stream as lost. */
+/** Declares the skipped offsets of a stream as lost, or what of a loss they tell. */
 export const commitSkip = (
   store: StoreService,
   writer: StreamWriter,
   skip: Skip
-): Effect.Effect<CommitResult, StoreError | StreamOwnedError> => store.skip(writer, skip.from, skip.to, skip.reason)
+): Effect.Effect<CommitResult, StoreError | StreamOwnedError> => {
+  const { from, loss, reason, to } = skip
+  return store.skip(writer, from, to, reason, loss === undefined ? undefined : { ...loss, count: loss.count ?? null })
+}
 
 /**
  * Whether a failure passes: nothing was taken, and it may be sent again. The

@@ -1,8 +1,7 @@
 import { Clock, type Deferred, Effect, Schedule, Stream } from "effect"
-import type { MetricStore } from "../store/MetricStore.js"
+import type { MetricStore, StoreMatcher } from "../store/MetricStore.js"
 import { liveJson } from "./AnswerJson.js"
 import { nextTurn } from "../store/nextTurn.js"
-import type { SeriesMatcher } from "../store/query/SeriesMatcher.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 /** Commits kept for a reader that is slow; older ones are dropped, and it is told. */
@@ -23,7 +22,7 @@ const beat = "5 seconds"
 export const liveEvents = (
   store: typeof MetricStore.Service,
   counters: ServerCounters,
-  { matches, prepare }: SeriesMatcher,
+  { matches, prepare }: StoreMatcher,
   stopping: Deferred.Deferred<void>
 ): Stream.Stream<string> => {
   let expected: number | undefined
@@ -32,8 +31,11 @@ export const liveEvents = (
       Effect.gen(function*() {
         const missed = expected === undefined ? 0 : sequence - expected
         expected = sequence + 1
-        // A value on which a pattern takes too long does not match.
-        prepare(points.series)
+        // A value on which a pattern takes too long does not match; a store that is closed ends the events itself.
+        yield* prepare(points.series).pipe(
+          Effect.retry({ times: 1, while: ({ _tag }) => _tag === "StoreError" }),
+          Effect.ignore
+        )
         let text = missed > 0 ? `event: dropped\ndata: {"count":${missed}}\n\n` : ""
         for (let from = 0; from < points.time.length; from += eventSize) {
           // A reader with a backlog must not hold the loop while it catches up.

@@ -4,7 +4,6 @@ import type { QueryError, StoreError } from "../store/MetricStore.js"
 import { Api } from "../wire/Api.js"
 import { latestJson, queryJson, seriesEntry } from "./AnswerJson.js"
 import { storeProblem } from "./Ingest.js"
-import { makeSeriesMatcher } from "../store/query/SeriesMatcher.js"
 import { liveEvents } from "./Live.js"
 import { nextTurn } from "../store/nextTurn.js"
 import { parseFilter, parseQuery } from "./QueryParameters.js"
@@ -20,6 +19,17 @@ export const parametersOf = (request: { readonly url: string }): URLSearchParams
 /** A refusal that names what is wrong with the parameters. */
 export const badParameter = (message: string): Refused => new Refused({ status: 400, code: "bad-parameter", message })
 
+const ofQuery = ({ message, reason }: QueryError): Refused => {
+  switch (reason) {
+    case "Invalid":
+      return badParameter(message)
+    case "TooLarge":
+      return new Refused({ status: 400, code: "query-too-large", message })
+    case "TooLong":
+      return new Refused({ status: 503, code: "query-timeout", message })
+  }
+}
+
 /** Turns what reading may fail with into a refusal; the cause goes to the log. */
 export const refuseReading = (
   error: StoreError | QueryError | Refused
@@ -28,8 +38,20 @@ export const refuseReading = (
     case "Refused":
       return Effect.succeed(refusedResponse(error))
     case "QueryError":
-      return Effect.succeed(refusedResponse(badParameter(error.message)))
+      return Effect.succeed(refusedResponse(ofQuery(error)))
     case "StoreError":
+      if (error.reason === "Unavailable") {
+        // The store told its operator; that many asked meanwhile is no news.
+        return Effect.as(
+          Effect.logDebug("The store could not answer", error),
+          refusedResponse({
+            status: 503,
+            code: "unavailable",
+            message: "the server could not read its store; ask again",
+            retryAfterSeconds: 1
+          })
+        )
+      }
       return Effect.as(
         Effect.logError("The store could not answer", error),
         refusedResponse({
@@ -90,7 +112,7 @@ export const readingHandlers = (parts: ServerParts) => {
         ))
       .handleRaw("live", ({ request }) =>
         Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
-          Effect.flatMap(makeSeriesMatcher),
+          Effect.flatMap(store.matcher),
           Effect.map((matcher) =>
             HttpServerResponse.stream(
               Stream.map(liveEvents(store, counters, matcher, parts.stopping), (text) => encoder.encode(text)),

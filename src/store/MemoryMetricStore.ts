@@ -5,7 +5,9 @@ import { LiveFeed } from "./LiveFeed.js"
 import {
   type CommitResult,
   MetricStore,
+  type QueryError,
   type Rejection,
+  type SeriesFilter,
   type StoredLoss,
   StreamOwnedError,
   type StreamWriter
@@ -13,9 +15,10 @@ import {
 import { nextTurn } from "./nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
 import { startQuery } from "./query/QueryRun.js"
+import { learnHere, makeSeriesMatcher, type SeriesMatcher } from "./query/SeriesMatcher.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { storeId } from "./StoreId.js"
-import { admit, lossesOf, newStream, type StreamState } from "./StreamRules.js"
+import { admit, admitSkip, lossesOf, newStream, type StreamState } from "./StreamRules.js"
 
 interface Row {
   readonly columns: Columns
@@ -63,6 +66,13 @@ const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
       index.add(columns, now)
     }
 
+    const matching = (filter: SeriesFilter): Either.Either<SeriesMatcher["matches"], QueryError> =>
+      Either.flatMap(makeSeriesMatcher(filter), (matcher) =>
+        Either.map(
+          learnHere(matcher, index.candidates(filter).map(({ series }) => series)),
+          () => matcher.matches
+        ))
+
     return MetricStore.of({
       id,
       openStream: (writer, isCurrentOwner) =>
@@ -88,34 +98,21 @@ const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
             rejected: state.rejected + admission.rejected.length,
             lastSeen: now
           })
-          for (const { count, from, reason, to } of lossesOf(admission.rejected)) {
-            const { sender, stream } = batch
-            losses.push({ stream, sender, fromOffset: from, toOffset: to, count, reason, at: now })
-          }
+          losses.push(...lossesOf(batch, admission.rejected, now))
           rejections.set(batch.stream, [...rejections.get(batch.stream) ?? [], ...admission.rejected])
           const rejected = forget(batch)
           live.publish(points)
           return Effect.succeed({ _tag: "Committed", next: admission.next, rejected, stored: points.time.length })
         }),
-      skip: (writer, from, to, reason) =>
+      skip: (writer, from, to, reason, loss) =>
         Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<CommitResult, StreamOwnedError> => {
           const state = owned(writer, now)
           if (state instanceof StreamOwnedError) return state
-          if (from > state.next) return Effect.succeed({ _tag: "Gap", next: state.next })
-          const next = Math.max(state.next, to)
-          if (next > state.next) {
-            const { sender, stream } = writer
-            losses.push({
-              stream,
-              sender,
-              fromOffset: state.next,
-              toOffset: to,
-              count: to - state.next,
-              reason,
-              at: now
-            })
-          }
-          streams.set(writer.stream, { ...state, next, lastSeen: now })
+          const admission = admitSkip(state, from, to, reason, loss, now)
+          if (admission._tag === "Gap") return Effect.succeed({ _tag: "Gap", next: state.next })
+          if (admission.loss !== undefined) losses.push(admission.loss)
+          streams.set(writer.stream, admission.state)
+          const { next } = admission.state
           return Effect.succeed({ _tag: "Committed", next, rejected: forget(writer), stored: 0 })
         }),
       commitPlain: (points) =>
@@ -125,7 +122,8 @@ const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
         }),
       query: (query) =>
         Effect.gen(function*() {
-          const run = yield* Either.flatMap(index.select(query), (selected) => startQuery(query, selected))
+          const matches = yield* matching(query)
+          const run = yield* startQuery(query, index.select(query, matches))
           // Rows are never changed in place: this is a snapshot.
           const snapshot = rows
           let read = 0
@@ -139,8 +137,17 @@ const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
           }
           return yield* run.answer()
         }),
-      series: (filter) => Effect.suspend(() => index.infos(filter)),
-      latest: (filter) => Effect.flatMap(Clock.currentTimeMillis, (now) => index.latest(filter, now)),
+      series: (filter) => Effect.suspend(() => Either.map(matching(filter), (matches) => index.infos(filter, matches))),
+      latest: (filter) =>
+        Effect.flatMap(
+          Clock.currentTimeMillis,
+          (now) => Either.map(matching(filter), (matches) => index.latest(filter, matches, now))
+        ),
+      matcher: (filter) =>
+        Either.map(makeSeriesMatcher(filter), (matcher) => ({
+          prepare: (series) => Effect.suspend(() => learnHere(matcher, series)),
+          matches: matcher.matches
+        })),
       losses: (limit) => Effect.sync(() => losses.slice(-limit).reverse()),
       streams: Effect.sync(() => Array.from(streams.values(), ({ owner: _, ...info }) => info)),
       stats: Effect.sync(() => ({

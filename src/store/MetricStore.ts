@@ -127,8 +127,22 @@ export interface QueryAnswer {
   readonly cursor?: string | undefined
 }
 
-/** A query that cannot be answered, with what to change. */
-export class QueryError extends Data.TaggedError("QueryError")<{ readonly message: string }> {}
+/**
+ * A query that cannot be answered, with what to change. `Invalid`: it means
+ * nothing; `TooLarge`: it would hold more than a query may; `TooLong`: it did
+ * not end in time.
+ */
+export class QueryError extends Data.TaggedError("QueryError")<{
+  readonly reason: "Invalid" | "TooLarge" | "TooLong"
+  readonly message: string
+}> {}
+
+/** Tells the series that a {@link SeriesFilter} means. */
+export interface StoreMatcher {
+  /** Must have been told of series before `matches` is asked about them; fails when a pattern takes too long. */
+  readonly prepare: (series: Iterable<Series>) => Effect.Effect<void, StoreError | QueryError>
+  readonly matches: (series: Series) => boolean
+}
 
 /** A series and what is stored of it. `first` and `last` are ms since the epoch. */
 export interface SeriesInfo extends Series {
@@ -145,6 +159,17 @@ export interface LatestPoint {
   readonly fields: JsonObject | undefined
 }
 
+/** What a collector lost before its sender accepted it. */
+export interface CollectorLoss {
+  /** Who lost it. */
+  readonly generator: string
+  /** How many metrics; `null` where nobody could count. */
+  readonly count: number | null
+  /** First and last instant concerned, ms since the epoch. */
+  readonly from: number
+  readonly to: number
+}
+
 /** A loss that the server knows of: declared by a sender, or points that it refused. */
 export interface StoredLoss {
   readonly stream: string
@@ -152,10 +177,15 @@ export interface StoredLoss {
   /** Interval of offsets, `from` ≤ o < `to`. */
   readonly fromOffset: number
   readonly toOffset: number
-  readonly count: number
+  /** `null`: nobody could count. */
+  readonly count: number | null
   readonly reason: string
-  /** When it was written down, ms since the epoch. */
+  /** When it was written down here, ms since the epoch. */
   readonly at: number
+  /** Of a {@link CollectorLoss}, else `null`. */
+  readonly generator: string | null
+  readonly timeFrom: number | null
+  readonly timeTo: number | null
 }
 
 /** A stream that wrote into the store. */
@@ -164,6 +194,10 @@ export interface StreamInfo {
   readonly sender: string
   readonly next: number
   readonly rejected: number
+  /** Offsets that were metrics and are declared lost. */
+  readonly lost: number
+  /** Offsets that told of a loss and never were a metric. */
+  readonly declarations: number
   /** Ms since the epoch. */
   readonly firstSeen: number
   readonly lastSeen: number
@@ -204,12 +238,16 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
   >
   /** Checks contiguity and stores points, rejections and the new `next` in one transaction. */
   readonly commit: (batch: StreamBatch) => Effect.Effect<CommitResult, StoreError | StreamOwnedError>
-  /** Declares that the offsets `from` ≤ o < `to` will never come. */
+  /**
+   * Declares that the offsets `from` ≤ o < `to` will never come. With `loss` they
+   * never were metrics, and tell of a loss of the collector.
+   */
   readonly skip: (
     writer: StreamWriter,
     from: number,
     to: number,
-    reason: string
+    reason: string,
+    loss?: CollectorLoss
   ) => Effect.Effect<CommitResult, StoreError | StreamOwnedError>
   /** Stores points of plain mode, which have no stream. */
   readonly commitPlain: (points: Points) => Effect.Effect<void, StoreError>
@@ -217,6 +255,8 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
   readonly series: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<SeriesInfo>, StoreError | QueryError>
   /** The newest point of each series; points more than 5 min in the future do not count. */
   readonly latest: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<LatestPoint>, StoreError | QueryError>
+  /** A filter for points that are not asked for but come by, as those of `live`. */
+  readonly matcher: (filter: SeriesFilter) => Effect.Effect<StoreMatcher, QueryError>
   readonly losses: (limit: number) => Effect.Effect<ReadonlyArray<StoredLoss>, StoreError>
   readonly streams: Effect.Effect<ReadonlyArray<StreamInfo>, StoreError>
   readonly stats: Effect.Effect<StoreStats, StoreError>

@@ -1,10 +1,8 @@
-import { Either } from "effect"
 import type { Series } from "../domain/Series.js"
 import type { Columns } from "./Columns.js"
 import { LatestPoints, type Newest } from "./LatestPoints.js"
-import type { LatestPoint, QueryError, SeriesFilter, SeriesInfo } from "./MetricStore.js"
+import type { LatestPoint, SeriesFilter, SeriesInfo } from "./MetricStore.js"
 import { isOverflow } from "./Overflow.js"
-import { makeSeriesMatcher } from "./query/SeriesMatcher.js"
 
 /** What is known of one series. */
 export interface SeriesEntry {
@@ -140,42 +138,41 @@ export class SeriesIndex {
     return Array.from(this.byId.values()).filter(({ first }) => first < before)
   }
 
-  private matching(
-    filter: SeriesFilter,
-    also: (series: Series) => boolean = () => false
-  ): Either.Either<Array<Entry>, QueryError> {
-    return Either.flatMap(makeSeriesMatcher(filter), ({ matches, prepare }) => {
-      const candidates = Array.from(
-        filter.metricType === undefined ? this.byId.values() : this.byType.get(filter.metricType) ?? []
-      ).filter(({ points }) => points > 0)
-      return Either.map(
-        prepare(candidates.map(({ series }) => series)),
-        () => candidates.filter(({ series }) => matches(series) || also(series))
-      )
-    })
+  /** The series that have points and are of the metric type of a filter, if it names one. */
+  candidates({ metricType }: SeriesFilter): Array<SeriesEntry> {
+    return this.having(metricType)
+  }
+
+  private having(metricType: string | undefined): Array<Entry> {
+    return Array.from(metricType === undefined ? this.byId.values() : this.byType.get(metricType) ?? [])
+      .filter(({ points }) => points > 0)
   }
 
   /**
    * The series that a filter means and that have points, and those overflow
-   * series in which there may be points of such series.
+   * series in which there may be points of such series. Its `matches` must have
+   * learned of the {@link candidates}, here and below.
    */
-  select(filter: SeriesFilter): Either.Either<ReadonlyArray<SeriesEntry>, QueryError> {
-    return this.matching(filter, isOverflow)
+  select(filter: SeriesFilter, matches: (series: Series) => boolean): ReadonlyArray<SeriesEntry> {
+    return this.having(filter.metricType).filter(({ series }) => matches(series) || isOverflow(series))
   }
 
   /** The series that the filter means and that have points, in the order of their keys. */
-  infos(filter: SeriesFilter): Either.Either<ReadonlyArray<SeriesInfo>, QueryError> {
-    return Either.map(
-      this.matching(filter),
-      (entries) => entries.sort(byKey).map(({ first, last, points, series }) => ({ ...series, points, first, last }))
-    )
+  infos(filter: SeriesFilter, matches: (series: Series) => boolean): ReadonlyArray<SeriesInfo> {
+    return this.having(filter.metricType)
+      .filter(({ series }) => matches(series))
+      .sort(byKey)
+      .map(({ first, last, points, series }) => ({ ...series, points, first, last }))
   }
 
-  latest(filter: SeriesFilter, now: number): Either.Either<ReadonlyArray<LatestPoint>, QueryError> {
-    return Either.map(this.matching(filter), (entries) =>
-      entries.sort(byKey).flatMap(({ latest, series }) => {
+  /** The newest points at `now` of the series that the filter means. */
+  latest(filter: SeriesFilter, matches: (series: Series) => boolean, now: number): ReadonlyArray<LatestPoint> {
+    return this.having(filter.metricType)
+      .filter(({ series }) => matches(series))
+      .sort(byKey)
+      .flatMap(({ latest, series }) => {
         const newest = latest.at(now)
         return newest === undefined ? [] : [{ series, ...newest }]
-      }))
+      })
   }
 }

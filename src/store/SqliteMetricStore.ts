@@ -1,5 +1,5 @@
 import type Sqlite from "better-sqlite3"
-import { Clock, Effect, Layer, type Scope } from "effect"
+import { Clock, Duration, Effect, Layer, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as nodePath from "node:path"
 import type { Points, Series } from "../domain/Series.js"
@@ -16,7 +16,6 @@ import {
   type CommitResult,
   MetricStore,
   type Rejection,
-  type StoredLoss,
   type StoreError,
   StreamOwnedError,
   type StreamWriter
@@ -25,7 +24,7 @@ import { nextTurn } from "./nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
 import { RollupQueue } from "./RollupQueue.js"
 import { SeriesIndex } from "./SeriesIndex.js"
-import { makeSnapshotReader } from "./query/SnapshotReader.js"
+import { makeStoreReader } from "./query/StoreReader.js"
 import { StoreFaults } from "./StoreFaults.js"
 import { storeId } from "./StoreId.js"
 import type { FlushLimits, StoreParts } from "./StoreParts.js"
@@ -33,7 +32,7 @@ import { STORE_APPLICATION_ID, storeMigrations } from "./StoreSchema.js"
 import { loadStore } from "./StoreStart.js"
 import { prepareStatements } from "./StoreStatements.js"
 import { watchWrites } from "./WriteWatch.js"
-import { admit, lossesOf, newStream, type StreamState } from "./StreamRules.js"
+import { admit, admitSkip, lossesOf, newStream, type StreamState } from "./StreamRules.js"
 
 /** Where a {@link SqliteMetricStore} keeps its file. */
 export interface SqliteMetricStoreOptions {
@@ -47,6 +46,10 @@ export interface SqliteMetricStoreOptions {
   readonly maxSeries?: number
   /** When points that are in the log become chunks (default: 256 points of a series, 15 minutes, 64 MiB of log). */
   readonly flush?: Partial<FlushLimits>
+  /** How long a query may take, what it waits for others included (default 30 seconds). */
+  readonly queryTimeout?: Duration.DurationInput
+  /** Most series that one query may read (default 100,000). */
+  readonly maxQuerySeries?: number
 }
 
 const defaultLimits: FlushLimits = {
@@ -90,7 +93,15 @@ const readId = (db: Sqlite.Database, commits: GroupCommit): Effect.Effect<string
   })
 
 const make = (
-  { dataDir, fileName = "store.db", flush, maxBytes, maxSeries = DEFAULT_MAX_SERIES }: SqliteMetricStoreOptions
+  {
+    dataDir,
+    fileName = "store.db",
+    flush,
+    maxBytes,
+    maxQuerySeries = 100_000,
+    maxSeries = DEFAULT_MAX_SERIES,
+    queryTimeout = "30 seconds"
+  }: SqliteMetricStoreOptions
 ): Effect.Effect<typeof MetricStore.Service, SqliteFileError | StoreError, Scope.Scope> =>
   Effect.gen(function*() {
     const path = nodePath.join(dataDir, fileName)
@@ -113,7 +124,10 @@ const make = (
     const rollups = new RollupQueue(limits.rollupPoints)
     const parts: StoreParts = { path, statements, commits, chunks, index, head, rollups, limits, faults }
     yield* loadStore(parts)
-    const reader = yield* makeSnapshotReader(path, index, head)
+    const reader = yield* makeStoreReader(path, index, head, {
+      timeout: Duration.decode(queryTimeout),
+      maxSeries: maxQuerySeries
+    })
     const wake = yield* Effect.makeLatch(wantsFlush(parts))
     yield* Effect.forkScoped(keepFlushing(parts, wake))
     yield* watchWrites(path, commits, () => db.exec(writeProbe))
@@ -129,13 +143,6 @@ const make = (
     const forget = (writer: StreamWriter): ReadonlyArray<Rejection> => {
       statements.forgetRejections.run(writer.stream, writer.acked)
       return statements.rejections.all(writer.stream).map(({ at, reason }): Rejection => [at, reason])
-    }
-
-    const addLoss = (
-      { sender, stream }: StreamWriter,
-      loss: Omit<StoredLoss, "stream" | "sender">
-    ): void => {
-      statements.addLoss.run({ ...loss, stream, sender })
     }
 
     // What memory does not know, the file may, when a neighbour in this transaction was faster.
@@ -202,24 +209,21 @@ const make = (
             rejected: state.rejected + admission.rejected.length,
             lastSeen: now
           })
-          for (const { count, from, reason, to } of lossesOf(admission.rejected)) {
-            addLoss(batch, { fromOffset: from, toOffset: to, count, reason, at: now })
-          }
+          for (const loss of lossesOf(batch, admission.rejected, now)) statements.addLoss.run(loss)
           for (const [offset, reason] of admission.rejected) statements.addRejection.run(batch.stream, offset, reason)
           const rejected = forget(batch)
           const count = stored.points.time.length
           return { answer: { _tag: "Committed", next: admission.next, rejected, stored: count }, stored }
         }),
-      skip: (writer, from, to, reason) =>
+      skip: (writer, from, to, reason, loss) =>
         streamWrite<CommitResult>((now) => {
           const state = owned(writer, now)
           if (state instanceof StreamOwnedError) return { answer: state, stored: nothing }
-          if (from > state.next) return { answer: { _tag: "Gap", next: state.next }, stored: nothing }
-          const next = Math.max(state.next, to)
-          if (next > state.next) {
-            addLoss(writer, { fromOffset: state.next, toOffset: to, count: to - state.next, reason, at: now })
-          }
-          statements.setStream.run({ ...state, next, lastSeen: now })
+          const admission = admitSkip(state, from, to, reason, loss, now)
+          if (admission._tag === "Gap") return { answer: { _tag: "Gap", next: state.next }, stored: nothing }
+          if (admission.loss !== undefined) statements.addLoss.run(admission.loss)
+          statements.setStream.run(admission.state)
+          const { next } = admission.state
           return { answer: { _tag: "Committed", next, rejected: forget(writer), stored: 0 }, stored: nothing }
         }),
       commitPlain: (points) =>
@@ -227,10 +231,15 @@ const make = (
           Effect.asVoid(commits.write({ run: () => store(points), committed: (stored) => show(stored, now) }))),
       query: reader.ask,
       series: (filter) =>
-        Effect.flatten(reading(() => index.infos(filter))),
+        Effect.flatMap(reader.matching(filter), (matches) =>
+          reading(() => index.infos(filter, matches))),
       latest: (filter) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.flatten(reading(() => index.latest(filter, now)))),
-      losses: (limit) => reading(() => statements.losses.all(limit)),
+        Effect.flatMap(reader.matching(filter), (matches) =>
+          Effect.flatMap(Clock.currentTimeMillis, (now) =>
+            reading(() => index.latest(filter, matches, now)))),
+      matcher: reader.matcher,
+      losses: (limit) =>
+        reading(() => statements.losses.all(limit)),
       streams: reading(() => statements.streams.all().map(({ owner: _, ...info }) => info)),
       stats: reading(() => ({
         series: index.size,

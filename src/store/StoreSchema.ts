@@ -15,7 +15,9 @@ export const STORE_APPLICATION_ID = 0x4d437374
  * - `rollups`: the points of one series and UTC day, minute by minute: of all its chunks up to `up_to`, which never
  *   change again. Points that came later are added from time to time
  * - `fields`: the fields of a chunk's points, where there are any
- * - `streams`, `rejections`, `losses`: what is known of senders
+ * - `streams`, `rejections`, `losses`: what is known of senders. `streams.declarations` counts offsets that told of a
+ *   loss and never were a metric, `streams.lost` offsets that were and are lost. In `losses`, `count` is NULL where
+ *   nobody could count; `generator`, `time_from` and `time_to` are those of a loss before the sender accepted anything
  *
  * Times are ms since the epoch. An id of `series`, `log` or `losses` is never used twice.
  */
@@ -87,5 +89,28 @@ export const storeMigrations: ReadonlyArray<string> = [
     reason TEXT NOT NULL,
     at INTEGER NOT NULL
   ) STRICT;
+  `,
+  `
+  ALTER TABLE streams ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE streams ADD COLUMN declarations INTEGER NOT NULL DEFAULT 0;
+  UPDATE streams SET lost = (
+    SELECT coalesce(sum(count), 0) FROM losses WHERE losses.stream = streams.stream AND reason NOT LIKE 'rejected: %'
+  );
+  CREATE TABLE uncounted_losses (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    from_offset INTEGER NOT NULL,
+    to_offset INTEGER NOT NULL,
+    count INTEGER,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    generator TEXT,
+    time_from INTEGER,
+    time_to INTEGER
+  ) STRICT;
+  INSERT INTO uncounted_losses SELECT *, NULL, NULL, NULL FROM losses;
+  DROP TABLE losses;
+  ALTER TABLE uncounted_losses RENAME TO losses;
   `
 ]

@@ -68,13 +68,14 @@ export const prepareStatements = (db: Sqlite.Database): StoreStatements => ({
   trimRows: db.prepare<[number]>("DELETE FROM log WHERE seq < ?"),
   rows: db.prepare<[number, number], LogRow>("SELECT seq, crc, data FROM log WHERE seq > ? ORDER BY seq LIMIT ?"),
   stream: db.prepare<[string], StreamState>(
-    "SELECT stream, sender, owner, next, rejected, first_seen AS firstSeen, last_seen AS lastSeen FROM streams WHERE stream = ?"
+    "SELECT stream, sender, owner, next, rejected, lost, declarations, first_seen AS firstSeen, last_seen AS lastSeen FROM streams WHERE stream = ?"
   ),
   streams: db.prepare<[], StreamState>(
-    "SELECT stream, sender, owner, next, rejected, first_seen AS firstSeen, last_seen AS lastSeen FROM streams ORDER BY first_seen, stream"
+    "SELECT stream, sender, owner, next, rejected, lost, declarations, first_seen AS firstSeen, last_seen AS lastSeen FROM streams ORDER BY first_seen, stream"
   ),
   setStream: db.prepare<StreamState>(
-    "INSERT OR REPLACE INTO streams VALUES (@stream, @sender, @owner, @next, @rejected, @firstSeen, @lastSeen)"
+    "INSERT OR REPLACE INTO streams (stream, sender, owner, next, rejected, lost, declarations, first_seen, last_seen) " +
+      "VALUES (@stream, @sender, @owner, @next, @rejected, @lost, @declarations, @firstSeen, @lastSeen)"
   ),
   addRejection: db.prepare<[string, number, string]>("INSERT OR REPLACE INTO rejections VALUES (?, ?, ?)"),
   forgetRejections: db.prepare<[string, number]>("DELETE FROM rejections WHERE stream = ? AND at < ?"),
@@ -82,9 +83,11 @@ export const prepareStatements = (db: Sqlite.Database): StoreStatements => ({
     "SELECT at, reason FROM rejections WHERE stream = ? ORDER BY at"
   ),
   addLoss: db.prepare<StoredLoss>(
-    "INSERT INTO losses (stream, sender, from_offset, to_offset, count, reason, at) VALUES (@stream, @sender, @fromOffset, @toOffset, @count, @reason, @at)"
+    "INSERT INTO losses (stream, sender, from_offset, to_offset, count, reason, at, generator, time_from, time_to) " +
+      "VALUES (@stream, @sender, @fromOffset, @toOffset, @count, @reason, @at, @generator, @timeFrom, @timeTo)"
   ),
   losses: db.prepare<[number], StoredLoss>(
-    "SELECT stream, sender, from_offset AS fromOffset, to_offset AS toOffset, count, reason, at FROM losses ORDER BY id DESC LIMIT ?"
+    "SELECT stream, sender, from_offset AS fromOffset, to_offset AS toOffset, count, reason, at, generator, " +
+      "time_from AS timeFrom, time_to AS timeTo FROM losses ORDER BY id DESC LIMIT ?"
   )
 })

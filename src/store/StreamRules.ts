@@ -1,4 +1,4 @@
-import type { Rejection, StreamBatch, StreamWriter } from "./MetricStore.js"
+import type { CollectorLoss, Rejection, StoredLoss, StreamBatch, StreamWriter } from "./MetricStore.js"
 
 /** What a store keeps of a stream, beside its rejections. */
 export interface StreamState {
@@ -7,6 +7,10 @@ export interface StreamState {
   readonly owner: string
   readonly next: number
   readonly rejected: number
+  /** Offsets that were metrics and are declared lost. */
+  readonly lost: number
+  /** Offsets that told of a loss and never were a metric. */
+  readonly declarations: number
   /** Ms since the epoch. */
   readonly firstSeen: number
   readonly lastSeen: number
@@ -19,6 +23,8 @@ export const newStream = (writer: StreamWriter, now: number): StreamState => ({
   owner: writer.owner,
   next: 0,
   rejected: 0,
+  lost: 0,
+  declarations: 0,
   firstSeen: now,
   lastSeen: now
 })
@@ -44,12 +50,58 @@ export const admit = (batch: StreamBatch, next: number): Admission => {
   return { _tag: "Admitted", firstPoint, rejected: batch.rejected.filter(([offset]) => offset >= next), next: end }
 }
 
+/** What a skip changes, or that it begins too late. */
+export type SkipAdmission =
+  | { readonly _tag: "Gap" }
+  | {
+    readonly _tag: "Admitted"
+    readonly state: StreamState
+    /** The loss that it declares; `undefined` when it was taken before. */
+    readonly loss: StoredLoss | undefined
+  }
+
+/** Takes of a skip what lies at or after `next`; a collector's loss is taken whole or, when it was there, not at all. */
+export const admitSkip = (
+  state: StreamState,
+  from: number,
+  to: number,
+  reason: string,
+  told: CollectorLoss | undefined,
+  now: number
+): SkipAdmission => {
+  const { declarations, lost, next, sender, stream } = state
+  if (from > next) return { _tag: "Gap" }
+  if (to <= next) return { _tag: "Admitted", state: { ...state, lastSeen: now }, loss: undefined }
+  const offsets = to - next
+  return {
+    _tag: "Admitted",
+    state: {
+      ...state,
+      next: to,
+      lastSeen: now,
+      ...(told === undefined ? { lost: lost + offsets } : { declarations: declarations + offsets })
+    },
+    loss: {
+      stream,
+      sender,
+      fromOffset: next,
+      toOffset: to,
+      count: told === undefined ? offsets : told.count,
+      reason,
+      at: now,
+      generator: told?.generator ?? null,
+      timeFrom: told?.from ?? null,
+      timeTo: told?.to ?? null
+    }
+  }
+}
+
 /** The losses that rejections are: one for each reason, so that a broken sender does not flood the list. */
 export const lossesOf = (
-  rejected: ReadonlyArray<Rejection>
-): ReadonlyArray<
-  { readonly from: number; readonly to: number; readonly count: number; readonly reason: string }
-> => {
+  { sender, stream }: StreamWriter,
+  rejected: ReadonlyArray<Rejection>,
+  at: number
+): ReadonlyArray<StoredLoss> => {
   const byReason = new Map<string, { from: number; to: number; count: number }>()
   for (const [offset, reason] of rejected) {
     const own = byReason.get(reason)
@@ -60,5 +112,16 @@ export const lossesOf = (
       own.count++
     }
   }
-  return Array.from(byReason, ([reason, loss]) => ({ ...loss, reason: `rejected: ${reason}` }))
+  return Array.from(byReason, ([reason, { count, from, to }]) => ({
+    stream,
+    sender,
+    fromOffset: from,
+    toOffset: to,
+    count,
+    reason: `rejected: ${reason}`,
+    at,
+    generator: null,
+    timeFrom: null,
+    timeTo: null
+  }))
 }

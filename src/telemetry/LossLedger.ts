@@ -1,46 +1,8 @@
 import { Clock, Effect } from "effect"
+import { joinLosses, type Loss, type LossReason } from "./Loss.js"
+import { PendingLosses } from "./PendingLosses.js"
 
-/**
- * Why metrics did not reach the store.
- *
- * - `queue-overflow`: the collector's queue was full and set to drop
- * - `invalid`: a generator emitted what is no metric
- * - `missed-tick`: a generator was too slow for its interval
- * - `feed-gap`: a source skipped values before we saw them
- * - `outbox-overflow`: the outbox was full and set to drop the oldest
- * - `outbox-damaged`: what stood in the outbox's file could not be read any more
- * - `server-rejected`: the server refused the point; it is a dead letter
- * - `server-rollback`: the server went back to an older state
- * - `unverified`: sent to a server that does not acknowledge batches
- * - `undelivered`: kept in memory only, and not delivered before the end
- * - `unclean-end`: the process ended before its queue was written down
- */
-export type LossReason =
-  | "queue-overflow"
-  | "invalid"
-  | "missed-tick"
-  | "feed-gap"
-  | "outbox-overflow"
-  | "outbox-damaged"
-  | "server-rejected"
-  | "server-rollback"
-  | "unverified"
-  | "undelivered"
-  | "unclean-end"
-
-/** A declared loss: how many metrics of which source, over which time, and why. */
-export interface Loss {
-  /** Name of the generator, or of the room (`outbox`, `sender`) that lost them. */
-  readonly source: string
-  readonly reason: LossReason
-  /** How many metrics, or `"unknown"` where nobody can count them. */
-  readonly count: number | "unknown"
-  /** First and last instant concerned, ms since the epoch. */
-  readonly from: number
-  readonly to: number
-  /** What helps to find the cause: the first message, the offsets. */
-  readonly detail?: string
-}
+export type { Loss, LossReason } from "./Loss.js"
 
 /** All losses of one source for one reason since the start. */
 export interface LossTotal {
@@ -54,10 +16,17 @@ export interface LossTotal {
 
 const capacity = 10_000
 
+/** A loss as it is told; without times it is one of this instant. */
+type NewLoss = Omit<Loss, "from" | "to"> & { readonly from?: number; readonly to?: number }
+
 /**
  * Where losses are written down. Nothing that a generator made disappears
  * without a record here. Losses of one source and reason that follow each
  * other within a minute are one record, so that a long overflow stays readable.
+ *
+ * A ledger is in memory. A sender makes it durable: it commits what is written
+ * here to its outbox, and delivers it. Until then losses wait, joined by source
+ * and reason, so that a flood of them needs no more memory than one of each.
  */
 export class LossLedger extends Effect.Service<LossLedger>()("metrics-collector/telemetry/LossLedger", {
   sync: () => {
@@ -81,12 +50,7 @@ export class LossLedger extends Effect.Service<LossLedger>()("metrics-collector/
       for (let i = losses.length - 1; i >= Math.max(0, losses.length - 16); i--) {
         const last = losses[i]
         if (last.source !== loss.source || last.reason !== loss.reason || loss.from - last.to > 60_000) continue
-        losses[i] = {
-          ...last,
-          count: last.count === "unknown" || loss.count === "unknown" ? "unknown" : last.count + loss.count,
-          from: Math.min(last.from, loss.from),
-          to: Math.max(last.to, loss.to)
-        }
+        losses[i] = joinLosses(last, loss)
         return
       }
       losses.push(loss)
@@ -96,15 +60,48 @@ export class LossLedger extends Effect.Service<LossLedger>()("metrics-collector/
       }
     }
 
+    /** Waiting, and on their way into a commit that may still fail. */
+    const pending = new PendingLosses()
+    const underWay = new PendingLosses()
+    const some = Effect.unsafeMakeLatch(false)
+    const oneCommit = Effect.unsafeMakeSemaphore(1)
+
+    const dated = ({ from, to, ...loss }: NewLoss): Effect.Effect<Loss> =>
+      Effect.map(Clock.currentTimeMillis, (now) => ({ ...loss, from: from ?? now, to: to ?? now }))
+
     return {
       /** Writes a loss down; without times it is a loss of this instant. */
-      record: (
-        loss: Omit<Loss, "from" | "to"> & { readonly from?: number; readonly to?: number }
-      ): Effect.Effect<void> =>
-        Effect.map(Clock.currentTimeMillis, (now) => {
-          const { from = now, to = now, ...rest } = loss
-          add({ ...rest, from, to })
+      record: (loss: NewLoss): Effect.Effect<void> =>
+        Effect.map(dated(loss), (loss) => {
+          add(loss)
+          pending.add(loss)
+          some.unsafeOpen()
         }),
+      /**
+       * Writes a loss down of which the server learns by other means: because its
+       * offsets are declared as skipped, or because the server itself refused them.
+       */
+      recordDeclared: (loss: NewLoss): Effect.Effect<void> => Effect.map(dated(loss), add),
+      /** Waits until a loss is there that nobody has committed. */
+      awaitPending: some.await,
+      /** First instant of the losses that nobody has committed, ms since the epoch; `Infinity` when there are none. */
+      pendingSince: Effect.sync((): number => Math.min(pending.since, underWay.since)),
+      /**
+       * Gives all losses that nobody has committed to `commit`, joined by source
+       * and reason. `committed` is to be called in the turn of the commit; losses
+       * for which it was not called are given to the next one.
+       */
+      commitPending: <E, R>(
+        commit: (losses: ReadonlyArray<Loss>, committed: () => void) => Effect.Effect<void, E, R>
+      ): Effect.Effect<void, E, R> =>
+        oneCommit.withPermits(1)(Effect.suspend(() => {
+          underWay.takeAll(pending)
+          if (underWay.size === 0) return Effect.void
+          return commit(underWay.toArray(), () => {
+            underWay.clear()
+            if (pending.size === 0) some.unsafeClose()
+          })
+        })),
       /** All losses in memory, oldest first. */
       losses: Effect.sync((): ReadonlyArray<Loss> => [...losses]),
       /** Sums of all losses since the start, in the order of their first appearance; never forgotten. */

@@ -11,7 +11,7 @@ import {
   type OutboxLimits
 } from "../sender/Outbox.js"
 import { SeriesDictionary } from "../sender/SeriesDictionary.js"
-import { LossLedger } from "../telemetry/LossLedger.js"
+import { type Loss, LossLedger, type LossReason } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 
 /** A check of an outbox; `run` fails when it does not hold. */
@@ -53,16 +53,33 @@ export const suiteBatch = (dictionary: SeriesDictionary, from: number, to: numbe
 const append = (outbox: OutboxService, batches: ReadonlyArray<NewBatch>): Effect.Effect<void, OutboxError> =>
   outbox.append(batches, () => {})
 
+/** A loss of a generator. */
+const lossOf = (count: Loss["count"], reason: LossReason = "missed-tick"): Loss => ({
+  source: "dice",
+  reason,
+  count,
+  from: t0,
+  to: t0 + 500
+})
+
+const declare = (outbox: OutboxService, ...losses: ReadonlyArray<Loss>): Effect.Effect<void, OutboxError> =>
+  outbox.declare(losses, () => {})
+
 /** Bytes that a batch counts. */
 const sizeOf = (batch: NewBatch): number => Buffer.byteLength(batch.columns) + String(batch.ids).length + BATCH_OVERHEAD
 
-/** What an entry is: `[first, end]` of a batch, `[from, to, reason]` of a skip. */
+/**
+ * What an entry is: `[first, end]` of a batch, `[from, to, reason]` of a skip,
+ * and with source and count where it tells of a loss.
+ */
 export const shapeOf = (entry: OutboxEntry | undefined): ReadonlyArray<number | string> | undefined =>
   entry === undefined
     ? undefined
     : entry._tag === "Batch"
     ? [entry.batch.first, entry.batch.first + entry.batch.count]
-    : [entry.range.from, entry.range.to, entry.range.reason]
+    : entry.range.loss === undefined
+    ? [entry.range.from, entry.range.to, entry.range.reason]
+    : [entry.range.from, entry.range.to, entry.range.reason, entry.range.loss.source, entry.range.loss.count]
 
 /** Everything of a stream from what is acknowledged on, in the order of delivery. */
 export const allEntries = (
@@ -352,6 +369,127 @@ export const outboxSuite = (
           assert.deepEqual(yield* shapes(outbox), [[30, 40]])
         })
     ),
+    check(
+      "a loss takes an offset in its place among the metrics, and is no metric",
+      {},
+      ({ outbox }) =>
+        Effect.gen(function*() {
+          const dictionary = new SeriesDictionary()
+          yield* append(outbox, [suiteBatch(dictionary, 0, 10)])
+          yield* declare(outbox, lossOf(17), lossOf("unknown", "feed-gap"))
+          yield* append(outbox, [suiteBatch(dictionary, 10, 20)])
+          assert.deepEqual(yield* shapes(outbox), [
+            [0, 10],
+            [10, 11, "missed-tick", "dice", 17],
+            [11, 12, "feed-gap", "dice", "unknown"],
+            [12, 22]
+          ])
+          const entry = yield* outbox.entry(outbox.stream, 10)
+          assert.deepEqual(entry?._tag === "Skip" ? entry.range.loss : undefined, lossOf(17))
+          const before = yield* outbox.stats
+          assert.deepEqual([before.metrics, before.losses], [20, 2])
+          assert.deepEqual(yield* outbox.acknowledge(outbox.stream, 11, []), { acknowledged: 10, rejected: 0 })
+          assert.deepEqual(yield* outbox.acknowledge(outbox.stream, 22, []), { acknowledged: 10, rejected: 0 })
+          const after = yield* outbox.stats
+          assert.deepEqual([after.metrics, after.losses], [0, 0])
+          assert.deepEqual(yield* shapes(outbox), [])
+        })
+    ),
+    check(
+      "a loss is written down though the outbox is full and makes metrics wait",
+      small("block", 1),
+      ({ outbox }) =>
+        Effect.gen(function*() {
+          const dictionary = new SeriesDictionary()
+          yield* append(outbox, [ten(dictionary, 0)])
+          const waiting = yield* Effect.fork(append(outbox, [ten(dictionary, 1)]))
+          yield* settle
+          yield* declare(outbox, lossOf(3))
+          assert.deepEqual(yield* shapes(outbox), [[0, 10], [10, 11, "missed-tick", "dice", 3]])
+          yield* outbox.acknowledge(outbox.stream, 10, [])
+          yield* Fiber.join(waiting)
+          assert.deepEqual(yield* shapes(outbox), [[10, 11, "missed-tick", "dice", 3], [11, 21]])
+        })
+    ),
+    check(
+      "a full outbox that drops takes metrics and no losses",
+      small("drop-oldest", 2),
+      ({ ledger, outbox, status }) =>
+        Effect.gen(function*() {
+          const dictionary = new SeriesDictionary()
+          yield* append(outbox, [ten(dictionary, 0)])
+          yield* declare(outbox, lossOf(3))
+          yield* append(outbox, [ten(dictionary, 1)])
+          yield* append(outbox, [ten(dictionary, 2), ten(dictionary, 3)])
+          assert.deepEqual(yield* shapes(outbox), [
+            [0, 10, "drop-oldest"],
+            [10, 11, "missed-tick", "dice", 3],
+            [11, 21, "drop-oldest"],
+            [21, 31],
+            [31, 41]
+          ])
+          assert.equal(status.dropped, 20)
+          assert.deepEqual((yield* ledger.losses).map(({ count }) => count), [20])
+          assert.equal((yield* outbox.stats).metrics, 20)
+          assert.deepEqual(yield* outbox.acknowledge(outbox.stream, 31, []), { acknowledged: 10, rejected: 0 })
+        })
+    ),
+    check(
+      "a server that went back is told its losses again, and they are no metrics that it lost",
+      {},
+      ({ outbox }) =>
+        Effect.gen(function*() {
+          const dictionary = new SeriesDictionary()
+          yield* append(outbox, [suiteBatch(dictionary, 0, 10)])
+          yield* declare(outbox, lossOf(3))
+          yield* append(outbox, [suiteBatch(dictionary, 10, 20)])
+          yield* outbox.acknowledge(outbox.stream, 21, [])
+          const { from, metrics, to } = yield* outbox.declareRollback(outbox.stream, 5)
+          assert.deepEqual([from, to, metrics], [5, 21, 15])
+          assert.deepEqual(yield* shapes(outbox), [
+            [5, 10, "server-rollback"],
+            [10, 11, "missed-tick", "dice", 3],
+            [11, 21, "server-rollback"]
+          ])
+          const stats = yield* outbox.stats
+          assert.deepEqual([stats.metrics, stats.losses], [0, 1])
+          assert.deepEqual(yield* outbox.acknowledge(outbox.stream, 21, []), { acknowledged: 0, rejected: 0 })
+        })
+    ),
+    check(
+      "losses have room until as many as the limit wait, and again when the server has taken some",
+      { maxLosses: 2 },
+      ({ outbox }) =>
+        Effect.gen(function*() {
+          yield* declare(outbox, lossOf(1))
+          yield* outbox.awaitLossRoom
+          yield* declare(outbox, lossOf(2))
+          const waiting = yield* Effect.fork(outbox.awaitLossRoom)
+          yield* settle
+          assert.equal((yield* Fiber.poll(waiting))._tag, "None")
+          // What must not wait, as at the end of a process, is taken all the same.
+          yield* declare(outbox, lossOf(3))
+          yield* outbox.acknowledge(outbox.stream, 2, [])
+          yield* Fiber.join(waiting)
+          assert.deepEqual(yield* shapes(outbox), [[2, 3, "missed-tick", "dice", 3]])
+        })
+    ),
+    check("a loss wakes who waits for something to deliver", {}, ({ outbox }) =>
+      Effect.gen(function*() {
+        const waiting = yield* Effect.fork(outbox.awaitAppend)
+        yield* settle
+        yield* declare(outbox, lossOf(1))
+        yield* Fiber.join(waiting)
+      })),
+    check("what no frame could hold of a loss is made fit", {}, ({ outbox }) =>
+      Effect.gen(function*() {
+        yield* declare(outbox, { ...lossOf(1.5), source: "x".repeat(300), from: t0 + 0.7, to: NaN }, lossOf(-1))
+        const entries = yield* allEntries(outbox, outbox.stream)
+        assert.deepEqual(entries.map((entry) => entry._tag === "Skip" ? entry.range.loss : undefined), [
+          { source: "x".repeat(255), reason: "missed-tick", count: 1, from: t0, to: 0 },
+          lossOf("unknown")
+        ])
+      })),
     check(
       "an append wakes who waits for it, and one before the wait is not missed",
       {},

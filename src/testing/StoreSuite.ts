@@ -250,6 +250,38 @@ const streams: ReadonlyArray<StoreCheck> = [
         [["more", 10, 12, 2, "sender-1"], ["drop-oldest", 2, 10, 8, "sender-1"]]
       )
     })),
+  check(
+    "an offset that tells of a collector's loss is one once, and counts as no metric",
+    (store) =>
+      Effect.gen(function*() {
+        yield* store.commit(batch(0, run(a, 2)))
+        const loss = { generator: "system", count: 17, from: 1_000, to: 2_000 }
+        for (let times = 0; times < 2; times++) {
+          assert.equal((yield* store.skip(writer(), 2, 3, "missed-tick", loss)).next, 3)
+        }
+        assert.deepEqual(yield* store.skip(writer(), 4, 5, "missed-tick", loss), { _tag: "Gap", next: 3 })
+        assert.equal((yield* store.skip(writer(), 3, 4, "unclean-end", { ...loss, count: null })).next, 4)
+        yield* store.skip(writer(), 4, 9, "drop-oldest")
+        assert.deepEqual(
+          (yield* store.losses(9)).map(({ count, fromOffset, generator, reason, timeFrom, timeTo, toOffset }) => [
+            reason,
+            fromOffset,
+            toOffset,
+            count,
+            generator,
+            timeFrom,
+            timeTo
+          ]),
+          [
+            ["drop-oldest", 4, 9, 5, null, null, null],
+            ["unclean-end", 3, 4, null, "system", 1_000, 2_000],
+            ["missed-tick", 2, 3, 17, "system", 1_000, 2_000]
+          ]
+        )
+        const [{ declarations, lost, next, rejected }] = yield* store.streams
+        assert.deepEqual({ declarations, lost, next, rejected }, { declarations: 2, lost: 5, next: 9, rejected: 0 })
+      })
+  ),
   check("first and last sight of a stream are kept", (store) =>
     Effect.gen(function*() {
       const first = yield* Clock.currentTimeMillis

@@ -97,15 +97,24 @@ export const LatestEntry = Schema.Struct({
 }).annotations({ identifier: "Latest" })
 export type LatestEntry = typeof LatestEntry.Type
 
-/** A loss that the server knows of: offsets `from` ≤ o < `to` of a stream; `at` is ms since the epoch. */
+/**
+ * A loss that the server knows of: offsets `from` ≤ o < `to` of a stream; `at`
+ * is ms since the epoch. With `generator` it is one that a collector wrote down:
+ * metrics of that generator which no sender had accepted, lost from `timeFrom`
+ * to `timeTo` (ms since the epoch).
+ */
 export const LossEntry = Schema.Struct({
   stream: Schema.String,
   sender: Schema.String,
   from: Schema.Int,
   to: Schema.Int,
-  count: Schema.Int,
+  /** `null`: nobody could count. */
+  count: Schema.NullOr(Schema.Int),
   reason: Schema.String,
-  at: Schema.Int
+  at: Schema.Int,
+  generator: Schema.optionalWith(Schema.String, { exact: true }),
+  timeFrom: Schema.optionalWith(Schema.Int, { exact: true }),
+  timeTo: Schema.optionalWith(Schema.Int, { exact: true })
 }).annotations({ identifier: "Loss" })
 export type LossEntry = typeof LossEntry.Type
 
@@ -131,6 +140,10 @@ export const ServerStatus = Schema.Struct({
     sender: Schema.String,
     next: Schema.Int,
     rejected: Schema.Int,
+    /** Offsets that were metrics and are declared lost. */
+    lost: Schema.optionalWith(Schema.Int, { exact: true }),
+    /** Offsets that told of a loss of the collector and never were a metric. */
+    declarations: Schema.optionalWith(Schema.Int, { exact: true }),
     firstSeen: Schema.Int,
     lastSeen: Schema.Int,
     /** The way it comes now; absent when no socket holds it and it did not come by HTTP since the start. */

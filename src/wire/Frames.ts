@@ -76,13 +76,31 @@ export type Ack = typeof Ack.Type
 export const Gap = Schema.Struct({ type: Schema.Literal("gap"), stream: StreamId, next: Offset })
 export type Gap = typeof Gap.Type
 
-/** The offsets `from` ≤ o < `to` will never come; answered by an ack. */
+const Instant = Schema.Int.pipe(Schema.between(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
+
+/** A loss that a collector wrote down: metrics that were lost before they were accepted. */
+export const DeclaredLoss = Schema.Struct({
+  /** Who lost them. */
+  generator: Schema.String.pipe(Schema.maxLength(255)),
+  /** How many; absent or `null` where nobody could count. */
+  count: Schema.optional(Schema.NullOr(Offset)),
+  /** First and last instant concerned, ms since the epoch. */
+  from: Instant,
+  to: Instant
+})
+export type DeclaredLoss = typeof DeclaredLoss.Type
+
+/**
+ * The offsets `from` ≤ o < `to` will never come as points; answered by an ack.
+ * They were metrics, unless `loss` says what they tell instead.
+ */
 export const Skip = Schema.Struct({
   type: Schema.Literal("skip"),
   stream: StreamId,
   from: Offset,
   to: Offset,
-  reason: Schema.String.pipe(Schema.maxLength(1000))
+  reason: Schema.String.pipe(Schema.maxLength(1000)),
+  loss: Schema.optional(DeclaredLoss)
 })
 export type Skip = typeof Skip.Type
 

@@ -40,7 +40,7 @@ const mayKnow: { readonly [room: string]: ReadonlyArray<string> } = {
 const mayUse: { readonly [library: string]: ReadonlyArray<string> } = {
   "@effect/cli": ["cli", "Cli.ts"],
   "@effect/sql-sqlite-node": ["sqlite"],
-  "better-sqlite3": ["sqlite"],
+  "better-sqlite3": ["sqlite", "testing"],
   "systeminformation": ["generators"],
   "uplot": ["dashboard"],
   "ws": ["sender", "server", "testing"]

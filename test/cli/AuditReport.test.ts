@@ -14,13 +14,15 @@ const streamOf = (own: Partial<OutboxFileStream>): OutboxFileStream => ({
   oldest: undefined,
   held: [],
   skipped: [],
+  declarations: [],
   ...own
 })
 
 const outboxOf = (...streams: ReadonlyArray<OutboxFileStream>): OutboxFileStatus => ({
   sender: "me",
   openedAt: undefined,
-  streams
+  streams,
+  losses: []
 })
 
 const onServer = (next: number, rejected = 0) => ({

@@ -18,10 +18,18 @@ describe("renderTable", () => {
 
   it("keeps terminal control sequences out", () => {
     assert.doesNotMatch(renderTable([{ heading: "A" }], [["\u001b[2Jgone\r"]]), /[\u001b\r]/)
+    assert.equal(renderTable([{ heading: "A" }], [["one\ntwo"]]), "A\none\\ntwo")
   })
 })
 
 describe("renderCsv", () => {
+  it("writes numbers as they are, and nothing that a spreadsheet would run", () => {
+    assert.equal(
+      renderCsv(["value", "tags"], [["-5", "=1+1"], ["+1.5e-7", "@SUM(A1)"], ["-1+cmd|' /C calc'!A0", "\t=1"]]),
+      "value,tags\n-5,'=1+1\n+1.5e-7,'@SUM(A1)\n'-1+cmd|' /C calc'!A0,'\t=1"
+    )
+  })
+
   it("quotes what RFC 4180 asks to quote", () => {
     assert.equal(
       renderCsv(["a", "b"], [["x,y", "say \"hi\""], ["plain", "two\nlines"]]),

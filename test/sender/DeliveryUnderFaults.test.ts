@@ -105,6 +105,8 @@ interface Run {
   readonly firstValue: Map<string, number>
   readonly losses: Array<Loss>
   accepted: number
+  /** Told to the ledger as lost before they were accepted. */
+  missed: number
 }
 
 const metric = (value: number): GenericMetric =>
@@ -141,6 +143,11 @@ const live = (run: Run, isLast: boolean, midway = Effect.void): Effect.Effect<vo
         const values = Array.from({ length: count }, (_, i) => metric(run.accepted + i))
         const { accepted } = yield* sender.sendMetrics(values)
         run.accepted += accepted
+        if (dice.chance(0.3)) {
+          const count = 1 + dice.below(9)
+          run.missed += count
+          yield* ledger.record({ source: "dice", reason: "missed-tick", count })
+        }
         if (dice.chance(0.7)) yield* Effect.sleep(`${dice.below(20_000)} millis`)
       }
     })
@@ -161,22 +168,32 @@ const live = (run: Run, isLast: boolean, midway = Effect.void): Effect.Effect<vo
 
 const isRejected = (value: number): boolean => value % 97 === 5
 
-/** Every accepted metric is stored once, in order, or declared to the server, or rejected by it: never two of these. */
-const check = ({ accepted, firstValue, losses, server }: Run, exact: boolean): void => {
+/**
+ * Every accepted metric is stored once, in order, or declared to the server, or
+ * rejected by it: never two of these. What was lost before is declared once.
+ */
+const check = ({ accepted, firstValue, losses, missed, server }: Run, exact: boolean): void => {
   let total = 0
   let skippedAll = 0
   let rejected = 0
   for (const [stream, next] of server.next) {
-    total += next
+    const declarations = server.skips.filter((skip) => skip.stream === stream && skip.loss !== undefined)
+    for (const { from, to } of declarations) assert.strictEqual(to, from + 1)
+    total += next - declarations.length
     const base = firstValue.get(stream)
     assert.isDefined(base, `nobody opened the stream ${stream}`)
     const own = server.points.filter((point) => point.stream === stream)
     for (let i = 1; i < own.length; i++) assert.isAbove(own[i].offset, own[i - 1].offset, "in order")
     for (const { tags, value } of own) assert.deepStrictEqual(tags, { host: `web-${value % 3}` }, "of its own series")
     const stored = new Map(own.map(({ offset, value }) => [offset, value]))
-    const skips = server.skips.filter((skip) => skip.stream === stream)
+    const skips = server.skips.filter((skip) => skip.stream === stream && skip.loss === undefined)
+    let value = (base ?? 0) - 1
     for (let offset = 0; offset < next; offset++) {
-      const value = (base ?? 0) + offset
+      if (declarations.some(({ from }) => from === offset)) {
+        assert.isFalse(stored.has(offset), `offset ${offset} is a declaration and stored`)
+        continue
+      }
+      value++
       const isSkipped = skips.some(({ from, to }) => from <= offset && offset < to)
       if (isSkipped) skippedAll++
       else if (isRejected(value)) rejected++
@@ -187,6 +204,11 @@ const check = ({ accepted, firstValue, losses, server }: Run, exact: boolean): v
     }
   }
   assert.strictEqual(total, accepted, "all accepted metrics reached the server, or their loss did")
+  const told = server.skips.reduce(
+    (sum, { loss, reason }) => sum + (reason === "missed-tick" ? loss?.count ?? 0 : 0),
+    0
+  )
+  assert.strictEqual(told, missed, "each loss of a generator was declared once")
   const declared = (...reasons: ReadonlyArray<string>): number =>
     losses.reduce((sum, { count, reason }) => sum + (reasons.includes(reason) && count !== "unknown" ? count : 0), 0)
   const declaredLost = declared("outbox-overflow", "server-rollback")
@@ -200,7 +222,7 @@ const check = ({ accepted, firstValue, losses, server }: Run, exact: boolean): v
 const newRun = (seed: number, rollbacks: boolean, outbox: Layer.Layer<Outbox, OutboxError>): Run => {
   const server = makeFakeServer()
   server.reject = (value) => isRejected(value) ? "not today" : undefined
-  return { dice: new Dice(seed), server, rollbacks, outbox, firstValue: new Map(), losses: [], accepted: 0 }
+  return { dice: new Dice(seed), server, rollbacks, outbox, firstValue: new Map(), losses: [], accepted: 0, missed: 0 }
 }
 
 const quietly = <A, E, R>(seed: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>

@@ -143,7 +143,7 @@ describe("reading over HTTP", () => {
     }).pipe(Effect.provide(withStore(() => {
       const broken = new StoreError({ reason: "Failed", message: "/secret" })
       return {
-        query: () => new QueryError({ message: "cursor: is none of ours" }),
+        query: () => new QueryError({ reason: "Invalid", message: "cursor: is none of ours" }),
         series: () => broken,
         latest: () => Effect.die(new Error("/secret")),
         stats: broken

@@ -6,6 +6,8 @@ import { makeSeries } from "../../src/domain/Series.js"
 import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
 import { aggregates, MetricStore, type StoreQuery, type TagCondition } from "../../src/store/MetricStore.js"
 import { SqliteMetricStore, type SqliteMetricStoreOptions } from "../../src/store/SqliteMetricStore.js"
+import { QueryThread } from "../../src/store/query/QueryThread.js"
+import { scanWorker } from "./query/scanWorker.js"
 import { askOracle, nameOf, type OracleAnswer, type OraclePoint } from "./StoreOracle.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
 
@@ -74,16 +76,26 @@ const query: FastCheck.Arbitrary<StoreQuery> = FastCheck.record({
   )
 })
 
-const inFreshDirectory = (options: Omit<SqliteMetricStoreOptions, "dataDir">): Layer.Layer<MetricStore, unknown> =>
-  Layer.unwrapScoped(Effect.map(temporaryDirectory, (dataDir) => SqliteMetricStore.layer({ ...options, dataDir })))
+const inFreshDirectory = (
+  options: Omit<SqliteMetricStoreOptions, "dataDir">,
+  thread: Layer.Layer<never> = QueryThread.local
+): Layer.Layer<MetricStore, unknown> =>
+  Layer.unwrapScoped(Effect.map(
+    temporaryDirectory,
+    (dataDir) => Layer.provide(SqliteMetricStore.layer({ ...options, dataDir }), thread)
+  ))
+
+const atOnce = { flush: { chunkPoints: 4, maxAge: 0, logBytes: 0, rollupPoints: 1 } }
 
 const stores: ReadonlyArray<readonly [name: string, layer: Layer.Layer<MetricStore, unknown>]> = [
   ["memory", MemoryMetricStore.layer],
   ["SQLite", inFreshDirectory({})],
   ["SQLite in chunks of 8", inFreshDirectory({ flush: { chunkPoints: 8 } })],
+  ["SQLite with chunks and rollups at once", inFreshDirectory(atOnce)],
+  ["SQLite, read in a thread of its own", inFreshDirectory({}, QueryThread.worker(scanWorker))],
   [
-    "SQLite with chunks and rollups at once",
-    inFreshDirectory({ flush: { chunkPoints: 4, maxAge: 0, logBytes: 0, rollupPoints: 1 } })
+    "SQLite with chunks and rollups at once, read in a thread of its own",
+    inFreshDirectory(atOnce, QueryThread.worker(scanWorker))
   ]
 ]
 

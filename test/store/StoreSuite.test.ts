@@ -1,9 +1,11 @@
 import { describe, it } from "@effect/vitest"
-import { Effect, Layer, TestClock } from "effect"
+import { Duration, Effect, Layer, TestClock } from "effect"
 import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
 import type { MetricStore } from "../../src/store/MetricStore.js"
 import { SqliteMetricStore, type SqliteMetricStoreOptions } from "../../src/store/SqliteMetricStore.js"
+import { QueryThread } from "../../src/store/query/QueryThread.js"
 import { storeSuite } from "../../src/testing/StoreSuite.js"
+import { scanWorker } from "./query/scanWorker.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
 
 // Time goes on whenever nobody else has something to do.
@@ -12,16 +14,30 @@ const driveClock = Effect.forever(Effect.zipRight(
   TestClock.adjust("1 hour")
 ))
 
-const inFreshDirectory = (options: Omit<SqliteMetricStoreOptions, "dataDir">): Layer.Layer<MetricStore, unknown> =>
-  Layer.unwrapScoped(Effect.map(temporaryDirectory, (dataDir) => SqliteMetricStore.layer({ ...options, dataDir })))
+// Time leaps here, and a thread works in that of the machine: no query may have a deadline.
+const inFreshDirectory = (
+  options: Omit<SqliteMetricStoreOptions, "dataDir">,
+  thread: Layer.Layer<never> = QueryThread.local
+): Layer.Layer<MetricStore, unknown> =>
+  Layer.unwrapScoped(
+    Effect.map(
+      temporaryDirectory,
+      (dataDir) =>
+        Layer.provide(SqliteMetricStore.layer({ ...options, dataDir, queryTimeout: Duration.infinity }), thread)
+    )
+  )
+
+const atOnce = { flush: { chunkPoints: 4, maxAge: 0, logBytes: 0, rollupPoints: 1 } }
 
 const stores: ReadonlyArray<readonly [name: string, layer: Layer.Layer<MetricStore, unknown>]> = [
   ["memory", MemoryMetricStore.layer],
   ["SQLite", inFreshDirectory({})],
   // Nothing waits: every commit is flushed, and most flushes merge into a small chunk.
+  ["SQLite with chunks and rollups at once", inFreshDirectory(atOnce)],
+  ["SQLite, read in a thread of its own", inFreshDirectory({}, QueryThread.worker(scanWorker))],
   [
-    "SQLite with chunks and rollups at once",
-    inFreshDirectory({ flush: { chunkPoints: 4, maxAge: 0, logBytes: 0, rollupPoints: 1 } })
+    "SQLite with chunks and rollups at once, read in a thread of its own",
+    inFreshDirectory(atOnce, QueryThread.worker(scanWorker))
   ]
 ]
 

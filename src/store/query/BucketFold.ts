@@ -30,12 +30,22 @@ const quantiles: { readonly [aggregate in BucketAggregate]?: number } = { p50: 0
 /** Most values that a query may hold at once for percentiles or rates. */
 export const MAX_HELD_VALUES = 20_000_000
 
+/** Most buckets that a query may hold at once. */
+export const MAX_HELD_BUCKETS = 2_000_000
+
 /** Says that a query would hold more than {@link MAX_HELD_VALUES}. */
 export const tooManyValues = (aggregate: Aggregate): QueryError =>
   new QueryError({
+    reason: "TooLarge",
     message:
       `aggregate: ${aggregate} of more than ${MAX_HELD_VALUES} points at once; ask for a shorter time or fewer series`
   })
+
+const tooManyBuckets = new QueryError({
+  reason: "TooLarge",
+  message:
+    `step: more than ${MAX_HELD_BUCKETS} values at once; ask for a larger step, a shorter time, fewer series, or a lower limit`
+})
 
 const quantileOf = (values: ReadonlyArray<number> | undefined, quantile: number): number => {
   const sorted = Float64Array.from(values ?? []).sort()
@@ -82,6 +92,7 @@ export class BucketFold {
   private held = 0
   private readonly holds: boolean
   private more = false
+  private overfull = false
 
   constructor(
     private readonly limit: number,
@@ -196,7 +207,10 @@ export class BucketFold {
       return undefined
     }
     const known = group.buckets.get(start)
-    if (known !== undefined) return known
+    if (known !== undefined || this.total >= MAX_HELD_BUCKETS) {
+      this.overfull ||= known === undefined
+      return known
+    }
     group.buckets.set(start, {
       count: 0,
       sum: 0,
@@ -208,19 +222,21 @@ export class BucketFold {
       values: this.holds ? [] : undefined
     })
     // A cursor hides buckets that were given already, so there may be more than the limit.
-    if (++this.total >= (this.limit + (this.cursor?.taken ?? 0)) * 2 + 1_000) this.cut()
+    const keep = this.limit + (this.cursor?.taken ?? 0)
+    if (++this.total >= keep + Math.max(1_000, keep / 4)) this.cut()
     return group.buckets.get(start)
   }
 
   /** Forgets buckets that the limit cuts off; a bucket of the last instant that fits stays with all its groups. */
   private cut(): void {
     const keep = this.limit + (this.cursor?.taken ?? 0)
-    const starts: Array<number> = []
+    if (this.total <= keep) return
+    const starts = new Float64Array(this.total)
+    let next = 0
     for (const { buckets } of this.groups.values()) {
-      for (const start of buckets.keys()) starts.push(start)
+      for (const start of buckets.keys()) starts[next++] = start
     }
-    if (starts.length <= keep) return
-    starts.sort((a, b) => a - b)
+    starts.sort()
     const bound = starts[keep - 1]
     this.lastStart = bound
     this.total = 0
@@ -237,7 +253,8 @@ export class BucketFold {
   }
 
   answer(): Either.Either<QueryAnswer, QueryError> {
-    return this.held > MAX_HELD_VALUES ? Either.left(tooManyValues(this.aggregate)) : Either.right(this.put())
+    if (this.held > MAX_HELD_VALUES) return Either.left(tooManyValues(this.aggregate))
+    return this.overfull ? Either.left(tooManyBuckets) : Either.right(this.put())
   }
 
   /** All buckets of a group, oldest first. */

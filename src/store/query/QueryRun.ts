@@ -9,8 +9,7 @@ import { type Aggregate, type QueryAnswer, QueryError, type StoreQuery } from ".
 import { isOverflow, originalSeries } from "../Overflow.js"
 import { RateFold } from "./RateFold.js"
 import { RawFold } from "./RawFold.js"
-import type { SeriesEntry } from "../SeriesIndex.js"
-import { makeSeriesMatcher } from "./SeriesMatcher.js"
+import { learnHere, makeSeriesMatcher } from "./SeriesMatcher.js"
 
 /**
  * A query while it runs: it is fed with points, those of one series in the
@@ -66,22 +65,35 @@ interface Fold {
   readonly answer: () => Either.Either<QueryAnswer, QueryError>
 }
 
+/** A point of an overflow series, and the series of which it was. */
+interface Original {
+  readonly id: number
+  readonly series: Series
+  readonly time: number
+  readonly value: number
+  readonly fields: JsonObject | undefined
+}
+
+/** Most points that a query may ask for. */
+const maxLimit = 10_000_000
+
+const invalid = (message: string): Either.Either<never, QueryError> =>
+  Either.left(new QueryError({ reason: "Invalid", message }))
+
 /** Begins a query over the series that its filter selected. */
 export const startQuery = (
   query: StoreQuery,
-  selected: Iterable<SeriesEntry>
+  selected: Iterable<{ readonly id: number; readonly series: Series }>
 ): Either.Either<QueryRun, QueryError> => {
-  if (!(Number.isInteger(query.limit) && query.limit >= 1)) {
-    return Either.left(new QueryError({ message: "limit: expected a whole number from 1 on" }))
+  if (!(Number.isInteger(query.limit) && query.limit >= 1 && query.limit <= maxLimit)) {
+    return invalid(`limit: expected a whole number from 1 to ${maxLimit}`)
   }
   if (query.buckets !== undefined && !(Number.isSafeInteger(query.buckets.step) && query.buckets.step >= 1)) {
-    return Either.left(new QueryError({ message: "step: expected a whole number of milliseconds from 1 on" }))
+    return invalid("step: expected a whole number of milliseconds from 1 on")
   }
   const cursor = query.cursor === undefined ? undefined : readCursor(query.cursor)
   const ours = cursor !== undefined && (cursor.series === undefined) === (query.buckets !== undefined)
-  if (query.cursor !== undefined && !ours) {
-    return Either.left(new QueryError({ message: "cursor: is none of this server; begin again without it" }))
-  }
+  if (query.cursor !== undefined && !ours) return invalid("cursor: is none of this server; begin again without it")
   const made = makeSeriesMatcher(query)
   if (Either.isLeft(made)) return Either.left(made.left)
   const matcher = made.right
@@ -99,50 +111,76 @@ export const startQuery = (
     if (!matcher.matches(series)) searched.set(id, series.metricType)
   }
   let overflow = false
-  const isMeant = (metricType: string, fields: JsonObject | undefined): boolean => {
-    const series = originalSeries(metricType, fields)
-    if (series === undefined) return false
-    // A value on which a pattern takes too long does not match.
-    matcher.prepare([series])
-    return matcher.matches(series)
-  }
+  let failure: QueryError | undefined
   const fold: Fold = buckets === undefined
     ? new RawFold(limit, wanted, cursor)
     : buckets.aggregate === "rate"
     ? new RateFold(limit, buckets, wanted, cursor)
     : new BucketFold(limit, buckets, buckets.aggregate, wanted, cursor)
+  const originalOf = (
+    id: number,
+    metricType: string,
+    time: number,
+    value: number,
+    fields: JsonObject | undefined
+  ): ReadonlyArray<Original> => {
+    const series = originalSeries(metricType, fields)
+    return series === undefined ? [] : [{ id, series, time, value, fields }]
+  }
+  // Together: what a pattern says of many values costs little more than what it says of one.
+  const addMeant = (originals: ReadonlyArray<Original>): void => {
+    const learned = learnHere(matcher, originals.map(({ series }) => series))
+    if (Either.isLeft(learned)) failure ??= learned.left
+    else {
+      for (const { fields, id, series, time, value } of originals) {
+        if (!matcher.matches(series)) continue
+        overflow = true
+        fold.add(id, time, value, fields)
+      }
+    }
+  }
   return Either.right({
     from,
-    to: () => Math.min(to, fold.bound + 1),
+    to: () => failure === undefined ? Math.min(to, fold.bound + 1) : -Infinity,
     wantsFields: (id) => searched.has(id) || (buckets === undefined && query.fields !== false),
-    add: (columns) => {
-      for (let i = 0; i < columns.time.length; i++) {
-        const time = columns.time[i]
-        if (time < from || time >= to) continue
-        const id = columns.series[i]
+    add: ({ fields, series, time, value }) => {
+      const originals: Array<Original> = []
+      for (let i = 0; i < time.length; i++) {
+        if (time[i] < from || time[i] >= to) continue
+        const id = series[i]
         const metricType = searched.get(id)
-        if (metricType !== undefined && !isMeant(metricType, columns.fields[i])) continue
-        overflow ||= overflowing.has(id)
-        fold.add(id, time, columns.value[i], columns.fields[i])
+        if (metricType !== undefined) originals.push(...originalOf(id, metricType, time[i], value[i], fields[i]))
+        else {
+          overflow ||= overflowing.has(id)
+          fold.add(id, time[i], value[i], fields[i])
+        }
       }
+      if (originals.length > 0) addMeant(originals)
     },
     addSeries: (id, time, value, fields, count, clip = everywhere) => {
       if (!overflowing.has(id)) {
         return fold.addSeries(id, time, value, count, Math.max(from, clip.from), Math.min(to, clip.to), fields)
       }
       const metricType = searched.get(id)
+      const originals: Array<Original> = []
       for (let i = 0; i < count; i++) {
         if (time[i] < from || time[i] >= to) continue
-        if (metricType !== undefined && !isMeant(metricType, fields?.[i])) continue
-        overflow = true
-        fold.add(id, time[i], value[i], fields?.[i])
+        if (metricType !== undefined) originals.push(...originalOf(id, metricType, time[i], value[i], fields?.[i]))
+        else {
+          overflow = true
+          fold.add(id, time[i], value[i], fields?.[i])
+        }
       }
+      if (originals.length > 0) addMeant(originals)
     },
     addRollup: fold instanceof BucketFold && buckets !== undefined && buckets.step % MINUTE === 0 &&
         rolled.has(buckets.aggregate)
       ? (id, rollup, first, end) => fold.addRollup(id, rollup, first, end)
       : undefined,
     isSearched: (id) => overflowing.has(id),
-    answer: () => Either.map(fold.answer(), (answer) => overflow ? { ...answer, overflow } : answer)
+    answer: () =>
+      failure === undefined
+        ? Either.map(fold.answer(), (answer) => overflow ? { ...answer, overflow } : answer)
+        : Either.left(failure)
   })
 }

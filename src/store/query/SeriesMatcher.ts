@@ -2,12 +2,15 @@ import { Either } from "effect"
 import type { Tags } from "../../domain/Identity.js"
 import type { Series } from "../../domain/Series.js"
 import type { QueryError, SeriesFilter, TagCondition } from "../MetricStore.js"
+import { judgePatterns, type PatternQuestion, type PatternVerdicts } from "./PatternJudge.js"
 import { TagPattern } from "./TagPattern.js"
 
 /** Tells the series that a filter means. */
 export interface SeriesMatcher {
-  /** Must have been told of series before `matches` is asked; fails when a pattern takes too long. */
-  readonly prepare: (series: Iterable<Series>) => Either.Either<void, QueryError>
+  /** What its patterns must be asked before `matches` can tell of these series. */
+  readonly questions: (series: Iterable<Series>) => ReadonlyArray<PatternQuestion>
+  /** Takes the answers to {@link questions} in. */
+  readonly learn: (questions: ReadonlyArray<PatternQuestion>, verdicts: PatternVerdicts) => void
   readonly matches: (series: Series) => boolean
 }
 
@@ -48,21 +51,37 @@ const conditionOf = (condition: TagCondition): Either.Either<Condition, QueryErr
 export const makeSeriesMatcher = (filter: SeriesFilter): Either.Either<SeriesMatcher, QueryError> =>
   Either.map(Either.all((filter.where ?? []).map(conditionOf)), (conditions) => {
     const tags = Object.entries(filter.tags ?? {})
-    const patterns = conditions.filter(({ pattern }) => pattern !== undefined)
+    const plain = conditions.filter(({ pattern }) => pattern === undefined)
+    const patterned = conditions.filter(({ pattern }) => pattern !== undefined)
+    const matchesPlainly = (series: Series): boolean =>
+      (filter.metricType === undefined || series.metricType === filter.metricType) &&
+      (filter.origin === undefined || series.origin === filter.origin) &&
+      tags.every(([key, value]) => valueOf(series.tags, key) === value) &&
+      plain.every(({ holds, key }) => holds(valueOf(series.tags, key)))
+    const asked = new WeakMap<PatternQuestion, TagPattern>()
     return {
-      prepare: (series) => {
-        if (patterns.length === 0) return Either.void
-        const all = Array.from(series)
-        for (const { key, pattern } of patterns) {
-          const learned = pattern?.learn(all.flatMap((own) => valueOf(own.tags, key) ?? [])) ?? Either.void
-          if (Either.isLeft(learned)) return learned
-        }
-        return Either.void
+      questions: (series) => {
+        if (patterned.length === 0) return []
+        const all = Array.from(series).filter(matchesPlainly)
+        return patterned.flatMap(({ key, pattern }) => {
+          const question = pattern?.question(all.flatMap((own) => valueOf(own.tags, key) ?? []))
+          if (pattern === undefined || question === undefined) return []
+          asked.set(question, pattern)
+          return [question]
+        })
+      },
+      learn: (questions, verdicts) => {
+        questions.forEach((question, i) => asked.get(question)?.learn(question, verdicts[i] ?? []))
       },
       matches: (series) =>
-        (filter.metricType === undefined || series.metricType === filter.metricType) &&
-        (filter.origin === undefined || series.origin === filter.origin) &&
-        tags.every(([key, value]) => valueOf(series.tags, key) === value) &&
-        conditions.every(({ holds, key }) => holds(valueOf(series.tags, key)))
+        matchesPlainly(series) && patterned.every(({ holds, key }) => holds(valueOf(series.tags, key)))
     }
   })
+
+/** Has a matcher learn of series in this thread; fails when a pattern takes too long. */
+export const learnHere = (matcher: SeriesMatcher, series: Iterable<Series>): Either.Either<void, QueryError> => {
+  const questions = matcher.questions(series)
+  return questions.length === 0
+    ? Either.void
+    : Either.map(judgePatterns(questions), (verdicts) => matcher.learn(questions, verdicts))
+}

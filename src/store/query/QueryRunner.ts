@@ -1,0 +1,23 @@
+import type { Effect } from "effect"
+import type { QueryAnswer, QueryError, StoreError } from "../MetricStore.js"
+import type { PatternQuestion, PatternVerdicts } from "./PatternJudge.js"
+import type { DamagedChunk, ScanRequest } from "./Scan.js"
+
+/** An answer, and what could not be read for it. */
+export interface ScanResult {
+  readonly answer: QueryAnswer
+  readonly damaged: ReadonlyArray<DamagedChunk>
+}
+
+/**
+ * Who does the work of queries over one store's file. Interrupting stops it
+ * within about 5 ms of work.
+ */
+export interface QueryRunner {
+  /** Reads points. The request must not be older than the last point that is to be found. */
+  readonly scan: (request: ScanRequest) => Effect.Effect<ScanResult, StoreError | QueryError>
+  /** Finds out what patterns of users say; fails when one takes too long. */
+  readonly judge: (
+    questions: ReadonlyArray<PatternQuestion>
+  ) => Effect.Effect<PatternVerdicts, StoreError | QueryError>
+}

@@ -1,0 +1,219 @@
+import type Sqlite from "better-sqlite3"
+import { Either } from "effect"
+import type { JsonObject } from "../../domain/Json.js"
+import type { Series } from "../../domain/Series.js"
+import { readOnlySqlite } from "../../sqlite/readOnlySqlite.js"
+import { PointBuffer } from "../chunk/Chunk.js"
+import { DayRollup, MINUTE } from "../chunk/DayRollup.js"
+import { decodeRollup } from "../chunk/RollupBlob.js"
+import { DAY, dayOf } from "../chunk/SeriesColumns.js"
+import type { DamagedBlob } from "../chunk/DamagedBlob.js"
+import { type ChunkPlace, ChunkReader } from "../ChunkReader.js"
+import type { QueryAnswer, QueryError, StoreQuery } from "../MetricStore.js"
+import { RollupReader } from "../RollupTable.js"
+import { type QueryRun, startQuery } from "./QueryRun.js"
+
+/** Points of one series as they stood in the head, in the order of their arrival: the first `count` of each column. */
+export interface HeadPoints {
+  readonly time: ArrayLike<number>
+  readonly value: ArrayLike<number>
+  readonly fields: ReadonlyArray<JsonObject | undefined> | undefined
+  readonly count: number
+  /** The row of the log that holds the oldest of all that stood there. */
+  readonly firstRow: number
+}
+
+/** A series that a query means, and what the head held of it before the scan began. */
+export interface ScannedSeries {
+  readonly id: number
+  readonly series: Series
+  /** Its oldest and newest point, ms since the epoch. */
+  readonly first: number
+  readonly last: number
+  readonly head: HeadPoints | undefined
+}
+
+/** A query and the series that its filter means. */
+export interface ScanRequest {
+  readonly query: StoreQuery
+  readonly series: ReadonlyArray<ScannedSeries>
+}
+
+/** A chunk that cannot be read and was left out. */
+export interface DamagedChunk {
+  readonly chunk: number
+  readonly message: string
+}
+
+// Points read in one step: about 5 ms.
+const slice = 50_000
+// What finding a series costs, in points.
+const seriesCost = 200
+
+/** A chunk to be read, or a part of one. */
+interface Piece extends ChunkPlace {
+  readonly clip?: { readonly from: number; readonly to: number }
+}
+
+interface Connection {
+  readonly db: Sqlite.Database
+  readonly marks: Sqlite.Statement<[number], number>
+  readonly chunks: ChunkReader
+  readonly rollups: RollupReader
+  readonly buffer: PointBuffer
+}
+
+/**
+ * One query over one state of the store: chunks as a read transaction sees
+ * them, and those points of the head that were copied before and are in none
+ * of these chunks. A series leaves the head as a whole and its mark moves to
+ * the newest row of the log in the same transaction. So all its copied points
+ * stand in chunks when the mark has reached the row of the oldest, and none of
+ * them does otherwise; a series that is gone took all its points with it.
+ */
+export class Scan {
+  readonly damaged: Array<DamagedChunk> = []
+  private at = 0
+  private places: ReadonlyArray<Piece> | undefined
+  private place = 0
+  private readonly rollup = new DayRollup()
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly series: ReadonlyArray<ScannedSeries>,
+    private readonly run: QueryRun,
+    private readonly release: () => void
+  ) {}
+
+  /**
+   * Takes the rollups of a series where they are exact: for whole minutes
+   * within the interval. Answers the chunks that are still to be read.
+   */
+  private takeRollups(id: number, places: ReadonlyArray<ChunkPlace>): ReadonlyArray<Piece> {
+    const { addRollup } = this.run
+    const { from } = this.run
+    const to = this.run.to()
+    if (addRollup === undefined || this.run.isSearched(id) || places.length < 2) return places
+    const inner = { from: Math.ceil(from / MINUTE) * MINUTE, to: Math.floor(to / MINUTE) * MINUTE }
+    if (inner.from >= inner.to) return places
+    const upTo = new Map<number, number>()
+    const least = places.reduce((day, { first }) => Math.min(day, dayOf(first)), Infinity)
+    const most = places.reduce((day, { first }) => Math.max(day, dayOf(first)), -Infinity)
+    for (const stored of this.connection.rollups.find(id, least, most)) {
+      // A damaged one is no loss: the chunks are there.
+      if (Either.isLeft(decodeRollup(stored.data, this.rollup))) continue
+      const start = stored.day * DAY
+      const first = this.rollup.rowAt((inner.from - start) / MINUTE)
+      addRollup(id, this.rollup, first, Math.max(first, this.rollup.rowAt((inner.to - start) / MINUTE)))
+      upTo.set(stored.day, stored.upTo)
+    }
+    return places.flatMap((place): ReadonlyArray<Piece> => {
+      if (place.id > (upTo.get(dayOf(place.first)) ?? 0)) return [place]
+      // Of what the rollup holds only the minutes that the interval cuts are missing.
+      return [{ from, to: inner.from }, { from: inner.to, to }]
+        .filter((clip) => clip.from < clip.to && place.first < clip.to && place.last >= clip.from)
+        .map((clip) => ({ ...place, clip }))
+    })
+  }
+
+  private note(chunk: number, { message }: DamagedBlob): void {
+    this.damaged.push({ chunk, message })
+  }
+
+  private readChunk(id: number, place: Piece): void {
+    const { buffer, chunks } = this.connection
+    const read = chunks.readInto(place.id, buffer)
+    if (Either.isLeft(read)) return this.note(place.id, read.left)
+    const fields = this.run.wantsFields(id) ? chunks.readFields(place.id) : Either.right(undefined)
+    if (Either.isLeft(fields)) this.note(place.id, fields.left)
+    this.run.addSeries(id, buffer.time, buffer.value, Either.getOrUndefined(fields), buffer.count, place.clip)
+  }
+
+  private readHead(id: number, { count, fields, firstRow, time, value }: HeadPoints): void {
+    const mark = this.connection.marks.get(id)
+    if (mark !== undefined && mark < firstRow) this.run.addSeries(id, time, value, fields, count)
+  }
+
+  /** Reads one slice, about 5 ms; answers whether that was all. */
+  step(): boolean {
+    let budget = slice
+    for (; this.at < this.series.length; this.at++) {
+      const { first, head, id, last } = this.series[this.at]
+      if (this.places === undefined) {
+        if (budget <= 0) return false
+        if (last < this.run.from || first >= this.run.to()) continue
+        this.places = this.takeRollups(id, this.connection.chunks.find(id, this.run.from, this.run.to()))
+        this.place = 0
+        budget -= seriesCost
+      }
+      while (this.place < this.places.length) {
+        if (budget <= 0) return false
+        const place = this.places[this.place++]
+        if (place.first >= this.run.to()) continue
+        this.readChunk(id, place)
+        budget -= place.count
+      }
+      this.places = undefined
+      if (head !== undefined) {
+        this.readHead(id, head)
+        budget -= head.count
+      }
+    }
+    return true
+  }
+
+  answer(): Either.Either<QueryAnswer, QueryError> {
+    return this.run.answer()
+  }
+
+  /** Gives the snapshot up. */
+  end(): void {
+    this.release()
+  }
+}
+
+/** The file of a store, for scans of one thread. */
+export class ScannedFile {
+  private readonly free: Array<Connection> = []
+  private readonly open = new Set<Connection>()
+
+  constructor(private readonly path: string) {}
+
+  private connect(): Connection {
+    const db = readOnlySqlite(this.path)
+    const connection = {
+      db,
+      marks: db.prepare<[number], number>("SELECT flushed FROM series WHERE id = ?").pluck(),
+      chunks: new ChunkReader(db),
+      rollups: new RollupReader(db),
+      buffer: new PointBuffer()
+    }
+    this.open.add(connection)
+    return connection
+  }
+
+  /** Opens a snapshot: the head must have been copied before. The scan is to be ended by its owner. */
+  begin({ query, series }: ScanRequest): Either.Either<Scan, QueryError> {
+    return Either.map(startQuery(query, series), (run) => {
+      const connection = this.free.pop() ?? this.connect()
+      let held = true
+      const release = (): void => {
+        if (!held || !connection.db.open) return
+        held = false
+        if (connection.db.inTransaction) connection.db.exec("COMMIT")
+        this.free.push(connection)
+      }
+      try {
+        connection.db.exec("BEGIN; SELECT 1 FROM store")
+      } catch (cause) {
+        release()
+        throw cause
+      }
+      return new Scan(connection, series, run, release)
+    })
+  }
+
+  close(): void {
+    for (const { db } of this.open) db.close()
+  }
+}

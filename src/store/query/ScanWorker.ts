@@ -1,0 +1,125 @@
+import { Either } from "effect"
+import { parentPort, workerData } from "node:worker_threads"
+import { storeError } from "../GroupCommit.js"
+import type { QueryError } from "../MetricStore.js"
+import { transferOf } from "./PackedPoints.js"
+import { judgePatterns } from "./PatternJudge.js"
+import { type Scan, ScannedFile, type ScannedSeries } from "./Scan.js"
+import { type AnswerPart, type FromWorker, packAnswer, type ToWorker, unpackRequest } from "./WorkerMessages.js"
+
+// The thread that reads for the queries of one store: what it is told and what
+// it answers stands in WorkerMessages.ts. Its data is the path of the file.
+
+const port = parentPort
+const path: unknown = workerData
+if (port === null || typeof path !== "string") throw new Error("is to be started as a worker, with the path of a store")
+
+const file = new ScannedFile(path)
+const named = new Map<number, Array<ScannedSeries>>()
+// In the order of their next slice.
+const scans = new Map<number, Scan>()
+const answers = new Map<number, Iterator<AnswerPart, undefined>>()
+
+const send = (message: FromWorker, transfer: ReadonlyArray<ArrayBuffer> = []): void =>
+  port.postMessage(message, Array.from(transfer))
+
+const forget = (id: number): void => {
+  named.delete(id)
+  scans.get(id)?.end()
+  scans.delete(id)
+  answers.delete(id)
+}
+
+const refuse = (id: number, { message, reason }: QueryError): void => {
+  forget(id)
+  send({ type: "refused", id, reason, message })
+}
+
+/** Works on a job; whatever is thrown ends that job alone. */
+const attempt = (id: number, run: () => void): void => {
+  try {
+    run()
+  } catch (cause) {
+    forget(id)
+    const { message, reason } = storeError(cause)
+    send({ type: "failed", id, reason, message })
+  }
+}
+
+const sendPart = (id: number, parts: Iterator<AnswerPart, undefined>): void => {
+  const { value: part } = parts.next()
+  if (part === undefined) return
+  if (part.end === undefined) answers.set(id, parts)
+  else forget(id)
+  send({ type: "part", id, part }, transferOf(part.points))
+}
+
+const step = (id: number, scan: Scan): void => {
+  if (!scan.step()) {
+    // Behind the others: a long one holds up a short one by slices only.
+    scans.delete(id)
+    scans.set(id, scan)
+    return
+  }
+  scan.end()
+  scans.delete(id)
+  const answer = scan.answer()
+  if (Either.isLeft(answer)) refuse(id, answer.left)
+  else sendPart(id, packAnswer(answer.right, scan.damaged))
+}
+
+let turning = false
+
+const turn = (): void => {
+  for (const [id, scan] of scans) {
+    attempt(id, () => step(id, scan))
+    break
+  }
+  turning = scans.size > 0
+  if (turning) setImmediate(turn)
+}
+
+const take = (message: ToWorker): void => {
+  if (message.type === "close") {
+    scans.clear()
+    file.close()
+    port.close()
+    return
+  }
+  const { id } = message
+  attempt(id, () => {
+    switch (message.type) {
+      case "series": {
+        const known = named.get(id) ?? []
+        for (const series of unpackRequest(message.part)) known.push(series)
+        named.set(id, known)
+        return
+      }
+      case "scan": {
+        const begun = file.begin({ query: message.query, series: named.get(id) ?? [] })
+        named.delete(id)
+        if (Either.isLeft(begun)) return refuse(id, begun.left)
+        scans.set(id, begun.right)
+        if (!turning) setImmediate(turn)
+        turning = true
+        return
+      }
+      case "more": {
+        const parts = answers.get(id)
+        if (parts !== undefined) sendPart(id, parts)
+        return
+      }
+      case "judge": {
+        const judged = judgePatterns(message.questions)
+        if (Either.isLeft(judged)) refuse(id, judged.left)
+        else send({ type: "judged", id, verdicts: judged.right })
+        return
+      }
+      case "end":
+        forget(id)
+        send({ type: "ended", id })
+    }
+  })
+}
+
+port.on("message", take)

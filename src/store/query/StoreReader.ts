@@ -1,0 +1,120 @@
+import { Duration, Effect, type Scope } from "effect"
+import type { Series } from "../../domain/Series.js"
+import type { Head } from "../Head.js"
+import {
+  type QueryAnswer,
+  QueryError,
+  type SeriesFilter,
+  type StoreError,
+  type StoreMatcher,
+  type StoreQuery
+} from "../MetricStore.js"
+import type { SeriesIndex } from "../SeriesIndex.js"
+import { QueryThread } from "./QueryThread.js"
+import type { DamagedChunk, ScannedSeries } from "./Scan.js"
+import { makeSeriesMatcher, type SeriesMatcher } from "./SeriesMatcher.js"
+
+/** Most queries that read at the same time; others wait. */
+const concurrent = 8
+
+/** Bounds of the queries of one store. */
+export interface QueryLimits {
+  /** How long a query may take, what it waits for others included. */
+  readonly timeout: Duration.Duration
+  /** Most series that a query may read. */
+  readonly maxSeries: number
+}
+
+/** Answers queries from snapshots of a store, beside whoever writes. */
+export interface StoreReader {
+  readonly ask: (query: StoreQuery) => Effect.Effect<QueryAnswer, StoreError | QueryError>
+  /** What tells the series that a filter means, of all that are known now. */
+  readonly matching: (filter: SeriesFilter) => Effect.Effect<(series: Series) => boolean, StoreError | QueryError>
+  readonly matcher: (filter: SeriesFilter) => Effect.Effect<StoreMatcher, QueryError>
+}
+
+/** Makes the {@link StoreReader} of a store's file; what it uses is closed with the scope. */
+export const makeStoreReader = (
+  path: string,
+  index: SeriesIndex,
+  head: Head,
+  { maxSeries, timeout }: QueryLimits
+): Effect.Effect<StoreReader, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const runner = yield* (yield* QueryThread).open(path)
+    const permits = yield* Effect.makeSemaphore(concurrent)
+    const reported = new Set<number>()
+
+    const inTime = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | QueryError> =>
+      Duration.isFinite(timeout)
+        ? Effect.timeoutFail(effect, {
+          duration: timeout,
+          onTimeout: () =>
+            new QueryError({
+              reason: "TooLong",
+              message: `the query was not answered within ${Duration.format(timeout)}; ` +
+                "ask for a shorter time, a larger step, or fewer series, or try again when less is going on"
+            })
+        })
+        : effect
+
+    const learn = (
+      matcher: SeriesMatcher,
+      series: () => Iterable<Series>
+    ): Effect.Effect<void, StoreError | QueryError> =>
+      Effect.suspend(() => {
+        const questions = matcher.questions(series())
+        return questions.length === 0 ? Effect.void : Effect.flatMap(runner.judge(questions), (verdicts) => {
+          matcher.learn(questions, verdicts)
+          // Series may have come in meanwhile.
+          return learn(matcher, series)
+        })
+      })
+
+    const matching = (filter: SeriesFilter) =>
+      Effect.gen(function*() {
+        const matcher = yield* makeSeriesMatcher(filter)
+        yield* learn(matcher, () => index.candidates(filter).map(({ series }) => series))
+        return matcher.matches
+      })
+
+    /** What is meant, in one turn: points that come in later are none of it, points that leave the head are kept. */
+    const select = (query: StoreQuery, matches: (series: Series) => boolean): ReadonlyArray<ScannedSeries> =>
+      index.select(query, matches).map(({ first, id, last, series }) => {
+        const own = head.get(id)
+        if (own === undefined) return { id, series, first, last, head: undefined }
+        const { fields, firstRow, time, value } = own
+        return { id, series, first, last, head: { time, value, fields, count: time.length, firstRow } }
+      })
+
+    const report = (damaged: ReadonlyArray<DamagedChunk>): Effect.Effect<void> =>
+      Effect.forEach(damaged.filter(({ chunk }) => !reported.has(chunk)), ({ chunk, message }) => {
+        reported.add(chunk)
+        return Effect.logError(`${path}: chunk ${chunk} cannot be read and is left out: ${message}`)
+      }, { discard: true })
+
+    const answer = (query: StoreQuery) =>
+      Effect.gen(function*() {
+        const series = select(query, yield* matching(query))
+        if (series.length > maxSeries) {
+          return yield* new QueryError({
+            reason: "TooLarge",
+            message: `the filter means ${series.length} series, and a query may read ${maxSeries}; ` +
+              "name a metric type, an origin, or more tags"
+          })
+        }
+        const { answer, damaged } = yield* runner.scan({ query, series })
+        yield* report(damaged)
+        return answer
+      })
+
+    return {
+      ask: (query) => inTime(permits.withPermits(1)(answer(query))),
+      matching: (filter) => inTime(matching(filter)),
+      matcher: (filter) =>
+        Effect.map(makeSeriesMatcher(filter), (matcher) => ({
+          prepare: (series) => inTime(learn(matcher, () => series)),
+          matches: matcher.matches
+        }))
+    }
+  })

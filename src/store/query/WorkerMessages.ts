@@ -1,0 +1,172 @@
+import type { Tags } from "../../domain/Identity.js"
+import type { JsonObject } from "../../domain/Json.js"
+import { isOverflow } from "../Overflow.js"
+import type { QueryAnswer, QueryError, SeriesPoints, StoreError, StoreQuery } from "../MetricStore.js"
+import { type PackedPoints, PointPacker, unpackFields } from "./PackedPoints.js"
+import type { PatternQuestion, PatternVerdicts } from "./PatternJudge.js"
+import type { ScanResult } from "./QueryRunner.js"
+import type { DamagedChunk, ScannedSeries } from "./Scan.js"
+
+/** A {@link ScannedSeries} of whose head there are `count` points in the piece that it comes with. */
+interface PackedSeries extends Omit<ScannedSeries, "head"> {
+  readonly firstRow: number
+  readonly count: number
+}
+
+/** Some of the series of a request, and their points one after another. */
+export interface RequestPart {
+  readonly series: ReadonlyArray<PackedSeries>
+  readonly points: PackedPoints
+}
+
+/** Points of one series, or of one group, in a part of an answer. */
+interface PartSeries {
+  readonly origin: string
+  readonly metricType: string
+  readonly tags: Tags
+  readonly count: number
+}
+
+/** A part of an answer: its series and their points one after another. */
+export interface AnswerPart {
+  readonly series: ReadonlyArray<PartSeries>
+  readonly points: PackedPoints
+  /** The first series is the last of the part before, going on. */
+  readonly goesOn: boolean
+  /** What stands at the end of the last part. */
+  readonly end: Omit<QueryAnswer, "series"> & { readonly damaged: ReadonlyArray<DamagedChunk> } | undefined
+}
+
+/**
+ * What a worker is told. It answers `scan`, `more`, `judge` and `end` with one
+ * message each; `id` tells the jobs apart.
+ *
+ * - `series`: some of the series of a job that will be scanned
+ * - `scan`: all series were named: open the snapshot now, and answer the first part
+ * - `more`: answer the next part
+ * - `end`: forget the job
+ * - `close`: end by yourself
+ */
+export type ToWorker =
+  | { readonly type: "series"; readonly id: number; readonly part: RequestPart }
+  | { readonly type: "scan"; readonly id: number; readonly query: StoreQuery }
+  | { readonly type: "more"; readonly id: number }
+  | { readonly type: "judge"; readonly id: number; readonly questions: ReadonlyArray<PatternQuestion> }
+  | { readonly type: "end"; readonly id: number }
+  | { readonly type: "close" }
+
+/** What a worker answers. A job that was `refused` or `failed`, or whose last part was given, is forgotten. */
+export type FromWorker =
+  | { readonly type: "part"; readonly id: number; readonly part: AnswerPart }
+  | { readonly type: "judged"; readonly id: number; readonly verdicts: PatternVerdicts }
+  | { readonly type: "refused"; readonly id: number; readonly reason: QueryError["reason"]; readonly message: string }
+  | { readonly type: "failed"; readonly id: number; readonly reason: StoreError["reason"]; readonly message: string }
+  | { readonly type: "ended"; readonly id: number }
+
+// Points in one part: packing or unpacking them takes about a millisecond.
+const partWeight = 20_000
+// What a series weighs, in points.
+const seriesWeight = 50
+
+/** Takes a request apart. What is not yet packed may grow meanwhile: only the counted points are taken. */
+export function* packRequest(query: StoreQuery, series: Iterable<ScannedSeries>): Generator<RequestPart> {
+  const wantsFields = query.buckets === undefined && query.fields !== false
+  let packer = new PointPacker()
+  let packed: Array<PackedSeries> = []
+  for (const { head, ...own } of series) {
+    let count = 0
+    if (head !== undefined) {
+      const fields = wantsFields || isOverflow(own.series) ? head.fields : undefined
+      for (let i = 0; i < head.count; i++) {
+        if (head.time[i] < query.from || head.time[i] >= query.to) continue
+        packer.add(head.time[i], head.value[i], fields?.[i])
+        count++
+      }
+    }
+    packed.push({ ...own, firstRow: head?.firstRow ?? 0, count })
+    if (packer.weight + packed.length * seriesWeight < partWeight) continue
+    yield { series: packed, points: packer.pack() }
+    packer = new PointPacker()
+    packed = []
+  }
+  if (packed.length > 0) yield { series: packed, points: packer.pack() }
+}
+
+/** Puts a part of a request together again. */
+export const unpackRequest = ({ points, series }: RequestPart): ReadonlyArray<ScannedSeries> => {
+  const allFields = unpackFields(points)
+  let from = 0
+  return series.map(({ count, firstRow, ...own }) => {
+    if (count === 0) return { ...own, head: undefined }
+    const to = from + count
+    const head = {
+      time: points.time.subarray(from, to),
+      value: points.value.subarray(from, to),
+      fields: allFields?.slice(from, to),
+      count,
+      firstRow
+    }
+    from = to
+    return { ...own, head }
+  })
+}
+
+/** Takes an answer apart. */
+export function* packAnswer(
+  { series, ...rest }: QueryAnswer,
+  damaged: ReadonlyArray<DamagedChunk>
+): Generator<AnswerPart, undefined> {
+  let packer = new PointPacker()
+  let packed: Array<PartSeries> = []
+  let goesOn = false
+  for (const { fields, metricType, origin, tags, time, value } of series) {
+    let from = 0
+    for (let i = 0; i < time.length; i++) {
+      packer.add(time[i], value[i], fields[i])
+      if (packer.weight + packed.length * seriesWeight < partWeight) continue
+      yield {
+        series: [...packed, { origin, metricType, tags, count: i + 1 - from }],
+        points: packer.pack(),
+        goesOn,
+        end: undefined
+      }
+      packer = new PointPacker()
+      packed = []
+      from = i + 1
+      goesOn = from < time.length
+    }
+    if (from < time.length || from === 0) packed.push({ origin, metricType, tags, count: time.length - from })
+  }
+  yield { series: packed, points: packer.pack(), goesOn, end: { ...rest, damaged } }
+  return undefined
+}
+
+interface Joined extends Omit<SeriesPoints, "time" | "value" | "fields"> {
+  readonly time: Array<number>
+  readonly value: Array<number>
+  readonly fields: Array<JsonObject | undefined>
+}
+
+/** Puts an answer together again. */
+export class AnswerJoiner {
+  private readonly series: Array<Joined> = []
+
+  /** Takes the next part in; answers the whole with the last. */
+  add({ end, goesOn, points, series }: AnswerPart): ScanResult | undefined {
+    const fields = unpackFields(points)
+    let at = 0
+    series.forEach(({ count, ...own }, i) => {
+      const last = this.series.at(-1)
+      let joined = i === 0 && goesOn ? last : undefined
+      if (joined === undefined) this.series.push(joined = { ...own, time: [], value: [], fields: [] })
+      for (const to = at + count; at < to; at++) {
+        joined.time.push(points.time[at])
+        joined.value.push(points.value[at])
+        joined.fields.push(fields?.[at])
+      }
+    })
+    if (end === undefined) return undefined
+    const { damaged, ...rest } = end
+    return { answer: { series: this.series, ...rest }, damaged }
+  }
+}
