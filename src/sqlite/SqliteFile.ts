@@ -4,6 +4,8 @@ import Sqlite from "better-sqlite3"
 import { Clock, Effect, Either, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as nodePath from "node:path"
+import { exposure } from "./exposure.js"
+import { makePrivateFile } from "./makePrivateFile.js"
 import { makeDirectory } from "./makeDirectory.js"
 import { type SqliteFileError, sqliteFileError, sqliteReason } from "./SqliteFileError.js"
 import { lockSqlite } from "./SqliteLock.js"
@@ -100,6 +102,7 @@ const prepare = (options: SqliteFileOptions): Either.Either<{ readonly created: 
   if (Either.isLeft(header)) return Either.left(header.left)
   const exists = header.right
   try {
+    if (!exists) makePrivateFile(options.path)
     const db = new Sqlite(options.path)
     try {
       db.pragma("synchronous = FULL")
@@ -188,9 +191,24 @@ const connectDatabase = (path: string): Effect.Effect<Sqlite.Database, SqliteFil
 
 const isDamage = (error: SqliteFileError): boolean => error.reason === "NotADatabase" || error.reason === "Corrupt"
 
+/** Sees that no other user can change the database, its journals and its lock. */
+const checkExposure = (path: string): Effect.Effect<void, SqliteFileError> =>
+  Effect.forEach(["", ...journals, ".lock"], (suffix) =>
+    Effect.flatMap(
+      Effect.try({
+        try: () => exposure(path + suffix),
+        catch: (cause) => sqliteFileError(path, sqliteReason(cause), cause)
+      }),
+      (problem) =>
+        problem === undefined
+          ? Effect.void
+          : Effect.fail(sqliteFileError(path + suffix, "Exposed", new Error(problem)))
+    ), { discard: true })
+
 const check = (options: SqliteFileOptions): Effect.Effect<CheckedSqliteFile, SqliteFileError, Scope.Scope> =>
   Effect.gen(function*() {
     yield* makeDirectory(nodePath.dirname(options.path))
+    yield* checkExposure(options.path)
     if (options.lock ?? true) yield* lockSqlite(options.path)
     const prepared = Effect.suspend(() => prepare(options))
     let setAside: string | undefined

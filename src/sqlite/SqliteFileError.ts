@@ -10,6 +10,7 @@ import { Data } from "effect"
  * - `Locked`: another process works with it
  * - `Directory`: its directory is none, or cannot be made
  * - `Permission`: this user may not read or write it
+ * - `Exposed`: others than this user could change or replace it
  * - `Full`: the disk is full
  * - `Failed`: anything else; see `cause`
  */
@@ -21,6 +22,7 @@ export type SqliteFileReason =
   | "Locked"
   | "Directory"
   | "Permission"
+  | "Exposed"
   | "Full"
   | "Failed"
 
@@ -69,6 +71,8 @@ const advice: { readonly [reason in SqliteFileReason]: string } = {
   Locked: "is in use by another process; stop that one or name another data directory",
   Directory: "cannot be used: a part of the path is no directory; name another data directory",
   Permission: "cannot be read and written by this user; change its permissions or name another data directory",
+  Exposed: "is open to other users, who could change what is kept there; make it this user's alone " +
+    "(chown, chmod 700), or name another data directory",
   Full: "cannot be written: the disk is full; make room and try again",
   Failed: "could not be opened"
 }

@@ -1,5 +1,6 @@
 import Sqlite from "better-sqlite3"
 import { Effect, type Scope } from "effect"
+import { makePrivateFile } from "./makePrivateFile.js"
 import { type SqliteFileError, sqliteFileError, sqliteReason } from "./SqliteFileError.js"
 
 /**
@@ -13,6 +14,7 @@ export const lockSqlite = (path: string): Effect.Effect<void, SqliteFileError, S
   Effect.asVoid(Effect.acquireRelease(
     Effect.try({
       try: () => {
+        makePrivateFile(`${path}.lock`)
         const lock = new Sqlite(`${path}.lock`, { timeout: 0 })
         try {
           lock.exec("BEGIN EXCLUSIVE")

@@ -259,6 +259,76 @@ describe("a directory", () => {
   )
 
   it.scoped(
+    "that everybody may write to is refused, and told what to do; with the sticky bit it is taken",
+    inDirectory((directory, options) =>
+      Effect.gen(function*() {
+        fs.chmodSync(directory, 0o777)
+        const error = yield* openError(options)
+        assert.equal(error.reason, "Exposed")
+        assert.match(error.message, /everybody may write to it: mode 0777/)
+        assert.match(error.message, /chmod 700/)
+        assert.deepEqual(fs.readdirSync(directory), [])
+        fs.chmodSync(directory, 0o1777)
+        yield* SqliteFile.open(options)
+      })
+    )
+  )
+
+  it.scoped(
+    "that is a link of this user's own is followed, and what it leads to is looked at",
+    inDirectory((directory, options) =>
+      Effect.gen(function*() {
+        fs.mkdirSync(path.join(directory, "real"), { mode: 0o700 })
+        fs.symlinkSync("real", path.join(directory, "link"))
+        const linked = { ...options, path: path.join(directory, "link", "file.db") }
+        yield* Effect.scoped(SqliteFile.open(linked))
+        assert.equal(fs.existsSync(path.join(directory, "real", "file.db")), true)
+        fs.chmodSync(path.join(directory, "real"), 0o707)
+        assert.equal((yield* openError(linked)).reason, "Exposed")
+      })
+    )
+  )
+
+  // Only the administrator can give a link away.
+  it.scoped.skipIf(process.getuid?.() !== 0)(
+    "that is another user's link, and a database behind one, are refused",
+    inDirectory((directory, options) =>
+      Effect.gen(function*() {
+        fs.mkdirSync(path.join(directory, "real"), { mode: 0o700 })
+        fs.symlinkSync("real", path.join(directory, "link"))
+        fs.lchownSync(path.join(directory, "link"), 12_345, 12_345)
+        const error = yield* openError({ ...options, path: path.join(directory, "link", "file.db") })
+        assert.match(error.message, /it is a link that the user 12345 made/)
+        fs.symlinkSync(path.join(directory, "real", "elsewhere.db"), options.path)
+        fs.lchownSync(options.path, 12_345, 12_345)
+        assert.match((yield* openError(options)).message, /it is a link that the user 12345 made/)
+        assert.deepEqual(fs.readdirSync(path.join(directory, "real")), [])
+      })
+    )
+  )
+
+  it.scoped(
+    "holds files that their owner alone may read, whatever the umask; a database that everybody may write is refused",
+    inDirectory((directory, options) =>
+      Effect.gen(function*() {
+        const { sql } = yield* SqliteFile.open(options)
+        yield* sql`CREATE TABLE more (x)`
+        const names = fs.readdirSync(directory)
+        for (const name of ["file.db", "file.db-shm", "file.db-wal", "file.db.lock"]) {
+          assert.ok(names.includes(name), name)
+        }
+        for (const name of names) {
+          assert.equal(fs.statSync(path.join(directory, name)).mode & 0o777, 0o600, name)
+        }
+        const other = { ...options, path: path.join(directory, "other.db") }
+        yield* Effect.scoped(SqliteFile.open(other))
+        fs.chmodSync(other.path, 0o666)
+        assert.match((yield* openError(other)).message, /other\.db is open to other users.*mode 0666/)
+      })
+    )
+  )
+
+  it.scoped(
     "that stands where the file should be is refused",
     inDirectory((_, options) =>
       Effect.gen(function*() {
