@@ -108,7 +108,7 @@ class Pipeline implements ShownPage {
       { key: "p50", label: "half within", metricType: "commit_seconds" },
       { key: "p99", label: "99 % within", metricType: "commit_seconds" }
     ])
-    this.lossTable = tableOf("losses", ["When", "Sender", "Metrics", "Reason"], this.lossBody)
+    this.lossTable = tableOf("losses", ["When", "Sender", "Generator", "Metrics", "Reason"], this.lossBody)
     this.root.append(
       element(
         "section",
@@ -360,7 +360,15 @@ class Pipeline implements ShownPage {
     this.noLosses.hidden = answer.length > 0
     this.lossTable.hidden = answer.length === 0
     this.lossBody.replaceChildren(
-      ...answer.map(({ at, count, reason, sender }) => rowOf([formatInstant(at), sender, formatCount(count), reason]))
+      ...answer.map(({ at, count, generator, reason, sender, timeFrom = at, timeTo = at }) =>
+        rowOf([
+          timeFrom === timeTo ? formatInstant(timeFrom) : `${formatInstant(timeFrom)} – ${formatInstant(timeTo)}`,
+          sender,
+          generator ?? "",
+          count === null ? "unknown" : formatCount(count),
+          reason
+        ])
+      )
     )
   }
 }

@@ -134,13 +134,20 @@ export interface Loss {
   readonly sender: string
   readonly from: number
   readonly to: number
-  readonly count: number
+  /** `null`: nobody could count. */
+  readonly count: number | null
   readonly reason: string
+  /** When the server wrote it down, ms since the epoch. */
   readonly at: number
+  /** Of a loss before anything was accepted: who lost it, and from when to when. */
+  readonly generator?: string
+  readonly timeFrom?: number
+  readonly timeTo?: number
 }
 
 const isLoss = (value: unknown): value is Loss =>
-  isRecord(value) && typeof value["reason"] === "string" && typeof value["count"] === "number"
+  isRecord(value) && typeof value["reason"] === "string" &&
+  (typeof value["count"] === "number" || value["count"] === null)
 
 /** The newest losses. */
 export const losses = (limit: number): Promise<ReadonlyArray<Loss>> =>

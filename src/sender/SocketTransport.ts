@@ -20,8 +20,13 @@ import { type SocketConnection, SocketConnector, type SocketError } from "./Sock
 /** Time for the handshake, and for the answer to `hello`. */
 export const SOCKET_TIMEOUT = Duration.seconds(5)
 
-/** How often a connection is asked whether it lives; silence for as long ends it. */
-export const WATCH_INTERVAL = Duration.seconds(30)
+/** How long a server may be silent, or leave a batch without an answer, before its connection is given up. */
+export const LONGEST_SILENCE = Duration.seconds(30)
+
+/** How often it is asked for a sign of life, and looked at whether one came. */
+export const WATCH_STEP = Duration.seconds(5)
+
+const longestSilence = Duration.toMillis(LONGEST_SILENCE)
 
 // Gaps in a row after which the two sides do not understand each other.
 const maxGaps = 3
@@ -292,21 +297,30 @@ export const deliverOverSocket = (
     })
 
     const watch = Effect.gen(function*() {
+      let heard = yield* connection.heard
+      let seen = answers
+      let oldest = underWay[0]
+      let heardAt = yield* Clock.currentTimeMillis
+      let answeredAt = heardAt
       while (true) {
-        const heardBefore = yield* connection.heard
-        const answersBefore = answers
-        const oldest = underWay[0]
-        yield* Effect.timeoutOption(Effect.mapError(connection.ping, ofSocketError), WATCH_INTERVAL)
-        yield* Effect.sleep(WATCH_INTERVAL)
-        if (yield* connection.paused) continue
-        if ((yield* connection.heard) === heardBefore) {
+        // A network that does not even take a ping must not hold up the watch.
+        const ping = Effect.timeoutOption(Effect.mapError(connection.ping, ofSocketError), WATCH_STEP)
+        yield* Effect.zip(ping, Effect.sleep(WATCH_STEP), { concurrent: true })
+        const now = yield* Clock.currentTimeMillis
+        const heardNow = yield* connection.heard
+        if (heardNow !== heard || (yield* connection.paused)) heardAt = now
+        if (answers !== seen || underWay[0] !== oldest || oldest === undefined || busy) answeredAt = now
+        heard = heardNow
+        seen = answers
+        oldest = underWay[0]
+        if (now - heardAt >= longestSilence) {
           return yield* new DeliveryFailure({
-            message: `no sign of life from the server for ${Duration.format(WATCH_INTERVAL)}`
+            message: `no sign of life from the server for ${Duration.format(LONGEST_SILENCE)}`
           })
         }
-        if (!busy && oldest !== undefined && underWay[0] === oldest && answers === answersBefore) {
+        if (now - answeredAt >= longestSilence && !(yield* connection.paused)) {
           return yield* new DeliveryFailure({
-            message: `the server did not answer a batch within ${Duration.format(WATCH_INTERVAL)}`
+            message: `the server did not answer a batch within ${Duration.format(LONGEST_SILENCE)}`
           })
         }
       }

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, TestClock } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, TestClock } from "effect"
 import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
 import { Outbox } from "../../src/sender/Outbox.js"
 import { makePositions } from "../../src/sender/Positions.js"
 import { SeriesDictionary } from "../../src/sender/SeriesDictionary.js"
 import { SocketConnector } from "../../src/sender/SocketConnector.js"
-import { deliverOverSocket, openSession, WATCH_INTERVAL } from "../../src/sender/SocketTransport.js"
+import { deliverOverSocket, LONGEST_SILENCE, openSession, WATCH_STEP } from "../../src/sender/SocketTransport.js"
 import { LossLedger } from "../../src/telemetry/LossLedger.js"
 import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
 import { decodeClientFrame } from "../../src/wire/Frames.js"
@@ -60,12 +60,14 @@ const ending = (pongs: boolean) =>
       headers: {}
     }
     const session = yield* openSession(options)
+    const startedAt = yield* Clock.currentTimeMillis
     const delivering = yield* Effect.fork(Effect.flip(deliverOverSocket(options, session)))
     while ((yield* Fiber.poll(delivering))._tag === "None") {
       for (let i = 0; i < 50; i++) yield* turn
-      yield* TestClock.adjust(WATCH_INTERVAL)
+      yield* TestClock.adjust(WATCH_STEP)
     }
-    return (yield* Fiber.join(delivering)).message
+    const { message } = yield* Fiber.join(delivering)
+    return { message, millis: (yield* Clock.currentTimeMillis) - startedAt }
   }).pipe(
     Effect.scoped,
     Effect.provide(
@@ -73,14 +75,21 @@ const ending = (pongs: boolean) =>
     )
   )
 
+/** The silence begins between two looks, and is noticed at one. */
+const latest = Duration.toMillis(LONGEST_SILENCE) + 2 * Duration.toMillis(WATCH_STEP)
+
 describe("a socket whose server went away without a word", () => {
   it.effect("is given up when there is no sign of life", () =>
     Effect.gen(function*() {
-      assert.match(yield* ending(false), /no sign of life from the server for 30s/)
+      const { message, millis } = yield* ending(false)
+      assert.match(message, /no sign of life from the server for 30s/)
+      assert.isAtMost(millis, latest)
     }))
 
   it.effect("is given up when the server lives and does not answer a batch", () =>
     Effect.gen(function*() {
-      assert.match(yield* ending(true), /the server did not answer a batch within 30s/)
+      const { message, millis } = yield* ending(true)
+      assert.match(message, /the server did not answer a batch within 30s/)
+      assert.isAtMost(millis, latest)
     }))
 })
