@@ -12,12 +12,10 @@ import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { build } from "tsdown"
+import { median, provenance, show, writeSection } from "./BenchmarksPage.js"
+import { bundle } from "./Bundle.js"
 import { type Dataset, datasets } from "./store/BenchData.js"
-
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..")
 
 const { values } = parseArgs({
   options: {
@@ -31,29 +29,14 @@ const rounds = Number(values.rounds)
 if (!(Number.isInteger(most) && most >= 100_000)) throw new Error("--points: expected a whole number from 100000 on")
 if (!(Number.isInteger(rounds) && rounds >= 1)) throw new Error("--rounds: expected a whole number from 1 on")
 
+const measuredBy = provenance(
+  `npm run bench:store -- ${most < 4_320_000 ? `--points ${most} ` : ""}--rounds ${rounds} --write`
+)
+
 const stores = ["rows", "chunks"] as const
 type Store = typeof stores[number]
 
-// Beside the packages that it needs, and its own: two runs must not take each other's code away.
-const bundled = path.join(root, "node_modules/.cache", `bench-store-${process.pid}`)
-const child = path.join(bundled, "Child.mjs")
-
-const bundle = () =>
-  build({
-    config: false,
-    entry: { Child: path.join(root, "scripts/store/Child.ts") },
-    outDir: bundled,
-    platform: "node",
-    target: "node20.19",
-    format: "esm",
-    external: ["better-sqlite3"],
-    noExternal: (id) => id !== "better-sqlite3",
-    inlineOnly: false,
-    dts: false,
-    sourcemap: false,
-    logLevel: "warn",
-    tsconfig: path.join(root, "tsconfig.json")
-  })
+const [child] = await bundle(["scripts/store/Child", "src/store/query/ScanWorker"])
 
 type Measured = Readonly<Record<string, unknown>>
 
@@ -119,17 +102,11 @@ const rows: ReadonlyArray<readonly [label: string, key: string, digits: number]>
   ["RSS at most while reading, MB", "rssRead", 0]
 ]
 
-const median = (all: ReadonlyArray<Measured>, key: string): number => {
-  const sorted = all.map((one) => Number(one[key])).sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)]
-}
-
-const show = (value: number, digits: number): string =>
-  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+const medianOf = (all: ReadonlyArray<Measured>, key: string): number => median(all.map((one) => Number(one[key])))
 
 const table = (dataset: Dataset, measured: ReadonlyMap<Store, ReadonlyArray<Measured>>): string => {
   const lines = rows.map(([label, key, digits]) => {
-    const [ofRows, ofChunks] = stores.map((store) => median(measured.get(store) ?? [], key))
+    const [ofRows, ofChunks] = stores.map((store) => medianOf(measured.get(store) ?? [], key))
     const ratio = ofChunks > 0 ? ofRows / ofChunks : Number.NaN
     return `| ${label} | ${show(ofRows, digits)} | ${show(ofChunks, digits)} | ${
       Number.isFinite(ratio) && ratio > 0 ? show(ratio, ratio < 10 ? 2 : 0) : ""
@@ -144,17 +121,7 @@ const table = (dataset: Dataset, measured: ReadonlyMap<Store, ReadonlyArray<Meas
   ].join("\n")
 }
 
-const git = (...words: ReadonlyArray<string>): string =>
-  execFileSync("git", words, { cwd: root, encoding: "utf8" }).trim()
-
-// Asked before measuring: what is committed meanwhile is not what was measured.
-const commit = git("rev-parse", "--short", "HEAD")
-const changed = git("status", "--porcelain", "--", "src", "scripts") === "" ? "" : " with changes"
-const command = `npm run bench:store -- ${most < 4_320_000 ? `--points ${most} ` : ""}--rounds ${rounds} --write`
-
 const tables: Array<string> = []
-process.on("exit", () => fs.rmSync(bundled, { recursive: true, force: true }))
-await bundle()
 for (const dataset of datasets(most)) {
   const measured = new Map<Store, Array<Measured>>(stores.map((store) => [store, []]))
   for (let round = 0; round < rounds; round++) {
@@ -170,9 +137,9 @@ for (const dataset of datasets(most)) {
 
 const section = `## Store
 
-\`${command}\`, commit ${commit}${changed}, Node.js ${process.version}, ${os.cpus().length} × ${
-  os.cpus()[0]?.model ?? "unknown processor"
-}. ${rounds === 1 ? "One round" : `Medians of ${rounds} rounds`}, each store in processes of its own, in turns. The
+${measuredBy}. ${
+  rounds === 1 ? "One round" : `Medians of ${rounds} rounds`
+}, each store in processes of its own, in turns. The
 row a point is a table \`(series, time, value)\` with the primary key \`(series, time)\`, prepared statements, one
 transaction a batch, called without anything around; the store is called through \`MetricStore\`. Both answer a batch of
 1,000 points when it is on disk (\`synchronous=FULL\`). The values are those of machines: percentages and loads of two
@@ -183,11 +150,4 @@ ${tables.join("\n\n")}
 `
 
 process.stdout.write(`\n${tables.join("\n\n")}\n`)
-if (values.write) {
-  const file = path.join(root, "docs/benchmarks.md")
-  const page = fs.readFileSync(file, "utf8")
-  const found = page.indexOf("## Store\n")
-  const next = found < 0 ? -1 : page.indexOf("\n## ", found + 1)
-  const before = found < 0 ? `${page.trimEnd()}\n\n` : page.slice(0, found)
-  fs.writeFileSync(file, before + section + (next < 0 ? "" : page.slice(next)))
-}
+if (values.write) writeSection("bench:store", section)

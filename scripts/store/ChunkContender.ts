@@ -1,5 +1,6 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { MetricStore, type StoreQuery } from "../../src/store/MetricStore.js"
+import { QueryThread } from "../../src/store/query/QueryThread.js"
 import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
 import { answerOf, type Contender } from "./Contender.js"
 
@@ -11,7 +12,10 @@ const stream = "bench"
  */
 export const openChunks = (dataDir: string, settling: boolean): Effect.Effect<Contender, unknown, Scope.Scope> =>
   Effect.gen(function*() {
-    const layer = SqliteMetricStore.layer({ dataDir, ...(settling ? { flush: { maxAge: 1 } } : {}) })
+    const layer = Layer.provide(
+      SqliteMetricStore.layer({ dataDir, ...(settling ? { flush: { maxAge: 1 } } : {}) }),
+      QueryThread.worker(new URL("./ScanWorker.mjs", import.meta.url))
+    )
     const store = Context.get(yield* Layer.build(layer), MetricStore)
     const writer = { stream, sender: "bench", owner: "", acked: 0 }
     let { next } = yield* store.openStream(writer, () => true)

@@ -2,24 +2,13 @@ import { Either } from "effect"
 import { makeSeries, type Series } from "../../domain/Series.js"
 import { type DayRollup, MINUTE } from "../chunk/DayRollup.js"
 import { DAY } from "../chunk/SeriesColumns.js"
+import { BucketColumns } from "./BucketColumns.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
 import { type Aggregate, type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "../MetricStore.js"
 
-interface Bucket {
-  count: number
-  sum: number
-  min: number
-  max: number
-  lastTime: number
-  lastSeries: number
-  last: number
-  /** Every value, where the aggregate needs them all. */
-  readonly values: Array<number> | undefined
-}
-
 interface Group {
   readonly series: Series
-  readonly buckets: Map<number, Bucket>
+  readonly buckets: BucketColumns
 }
 
 /** How the values of one bucket become one; `rate` is a sum once growth was found out. */
@@ -57,24 +46,24 @@ const quantileOf = (values: ReadonlyArray<number> | undefined, quantile: number)
   return share === 0 ? low : low * (1 - share) + high * share
 }
 
-const valueOf = (bucket: Bucket, aggregate: BucketAggregate): number => {
+const valueOf = (buckets: BucketColumns, row: number, aggregate: BucketAggregate): number => {
   switch (aggregate) {
     case "avg":
-      return bucket.sum / bucket.count
+      return buckets.sum[row] / buckets.count[row]
     case "min":
-      return bucket.min
+      return buckets.min[row]
     case "max":
-      return bucket.max
+      return buckets.max[row]
     case "sum":
-      return bucket.sum
+      return buckets.sum[row]
     case "count":
-      return bucket.count
+      return buckets.count[row]
     case "last":
-      return bucket.last
+      return buckets.last[row]
     case "p50":
     case "p95":
     case "p99":
-      return quantileOf(bucket.values, quantiles[aggregate] ?? 0)
+      return quantileOf(buckets.values?.[row], quantiles[aggregate] ?? 0)
   }
 }
 
@@ -121,7 +110,15 @@ export class BucketFold {
         Object.fromEntries(Object.entries(series.tags).filter(([key]) => by.includes(key)))
       )
       group = this.groups.get(grouped.key)
-      if (group === undefined) this.groups.set(grouped.key, group = { series: grouped, buckets: new Map() })
+      if (group === undefined) {
+        this.groups.set(
+          grouped.key,
+          group = {
+            series: grouped,
+            buckets: new BucketColumns(this.holds)
+          }
+        )
+      }
     }
     this.groupOf.set(id, group)
     return group
@@ -143,11 +140,12 @@ export class BucketFold {
     const group = this.group(id)
     if (group === undefined) return
     const { step } = this.buckets
+    const { buckets } = group
     for (let i = 0; i < count;) {
       const at = time[i]
       const start = Math.floor(at / step) * step
-      const bucket = at >= from && at < to ? this.bucketAt(group, start) : undefined
-      if (bucket === undefined) {
+      const row = at >= from && at < to ? this.rowAt(group, start) : -1
+      if (row < 0) {
         i++
         continue
       }
@@ -155,7 +153,13 @@ export class BucketFold {
       const begin = Math.max(from, start)
       const end = Math.min(to, start + step)
       const first = i
-      let { lastSeries, lastTime, max, min, sum } = bucket
+      const values = buckets.values?.[row]
+      let sum = buckets.sum[row]
+      let min = buckets.min[row]
+      let max = buckets.max[row]
+      let last = buckets.last[row]
+      let lastTime = buckets.lastTime[row]
+      let lastSeries = buckets.lastSeries[row]
       for (; i < count && time[i] >= begin && time[i] < end; i++) {
         const own = value[i]
         sum += own
@@ -165,16 +169,17 @@ export class BucketFold {
         if (time[i] > lastTime || (time[i] === lastTime && id >= lastSeries)) {
           lastTime = time[i]
           lastSeries = id
-          bucket.last = own
+          last = own
         }
-        if (bucket.values !== undefined && this.held++ < MAX_HELD_VALUES) bucket.values.push(own)
+        if (values !== undefined && this.held++ < MAX_HELD_VALUES) values.push(own)
       }
-      bucket.count += i - first
-      bucket.sum = sum
-      bucket.min = min
-      bucket.max = max
-      bucket.lastTime = lastTime
-      bucket.lastSeries = lastSeries
+      buckets.count[row] += i - first
+      buckets.sum[row] = sum
+      buckets.min[row] = min
+      buckets.max[row] = max
+      buckets.last[row] = last
+      buckets.lastTime[row] = lastTime
+      buckets.lastSeries[row] = lastSeries
     }
   }
 
@@ -183,48 +188,41 @@ export class BucketFold {
     const group = this.group(id)
     if (group === undefined) return
     const { step } = this.buckets
-    for (let row = from; row < to; row++) {
-      const begin = rollup.day * DAY + rollup.minute[row] * MINUTE
-      const bucket = this.bucketAt(group, Math.floor(begin / step) * step)
-      if (bucket === undefined) continue
-      bucket.count += rollup.count[row]
-      bucket.sum += rollup.sum[row]
-      if (rollup.min[row] < bucket.min) bucket.min = rollup.min[row]
-      if (rollup.max[row] > bucket.max) bucket.max = rollup.max[row]
-      const lastTime = begin + rollup.lastAt[row]
-      if (lastTime > bucket.lastTime || (lastTime === bucket.lastTime && id >= bucket.lastSeries)) {
-        bucket.lastTime = lastTime
-        bucket.lastSeries = id
-        bucket.last = rollup.last[row]
+    const { buckets } = group
+    for (let minute = from; minute < to; minute++) {
+      const begin = rollup.day * DAY + rollup.minute[minute] * MINUTE
+      const row = this.rowAt(group, Math.floor(begin / step) * step)
+      if (row < 0) continue
+      buckets.count[row] += rollup.count[minute]
+      buckets.sum[row] += rollup.sum[minute]
+      if (rollup.min[minute] < buckets.min[row]) buckets.min[row] = rollup.min[minute]
+      if (rollup.max[minute] > buckets.max[row]) buckets.max[row] = rollup.max[minute]
+      const lastTime = begin + rollup.lastAt[minute]
+      if (lastTime > buckets.lastTime[row] || (lastTime === buckets.lastTime[row] && id >= buckets.lastSeries[row])) {
+        buckets.lastTime[row] = lastTime
+        buckets.lastSeries[row] = id
+        buckets.last[row] = rollup.last[minute]
       }
     }
   }
 
-  /** The bucket of a group that begins at `start`; `undefined` when the limit cuts it off. */
-  private bucketAt(group: Group, start: number): Bucket | undefined {
+  /** The row of the bucket of a group that begins at `start`; −1 when the limit cuts it off. */
+  private rowAt({ buckets }: Group, start: number): number {
     if (start > this.lastStart) {
       this.more = true
-      return undefined
+      return -1
     }
-    const known = group.buckets.get(start)
-    if (known !== undefined || this.total >= MAX_HELD_BUCKETS) {
-      this.overfull ||= known === undefined
+    const known = buckets.find(start)
+    if (known >= 0 || this.total >= MAX_HELD_BUCKETS) {
+      this.overfull ||= known < 0
       return known
     }
-    group.buckets.set(start, {
-      count: 0,
-      sum: 0,
-      min: Infinity,
-      max: -Infinity,
-      lastTime: -Infinity,
-      lastSeries: -1,
-      last: 0,
-      values: this.holds ? [] : undefined
-    })
+    const added = buckets.add(start)
     // A cursor hides buckets that were given already, so there may be more than the limit.
     const keep = this.limit + (this.cursor?.taken ?? 0)
-    if (++this.total >= keep + Math.max(1_000, keep / 4)) this.cut()
-    return group.buckets.get(start)
+    if (++this.total < keep + Math.max(1_000, keep / 4)) return added
+    this.cut()
+    return buckets.find(start)
   }
 
   /** Forgets buckets that the limit cuts off; a bucket of the last instant that fits stays with all its groups. */
@@ -234,21 +232,18 @@ export class BucketFold {
     const starts = new Float64Array(this.total)
     let next = 0
     for (const { buckets } of this.groups.values()) {
-      for (const start of buckets.keys()) starts[next++] = start
+      starts.set(buckets.start.subarray(0, buckets.rows), next)
+      next += buckets.rows
     }
     starts.sort()
     const bound = starts[keep - 1]
     this.lastStart = bound
     this.total = 0
     for (const { buckets } of this.groups.values()) {
-      for (const start of buckets.keys()) {
-        if (start > bound) {
-          this.held -= buckets.get(start)?.values?.length ?? 0
-          buckets.delete(start)
-          this.more = true
-        }
-      }
-      this.total += buckets.size
+      const before = buckets.rows
+      this.held -= buckets.cut(bound)
+      this.more ||= buckets.rows < before
+      this.total += buckets.rows
     }
   }
 
@@ -259,12 +254,16 @@ export class BucketFold {
 
   /** All buckets of a group, oldest first. */
   private whole({ buckets, series: { metricType, origin, tags } }: Group): SeriesPoints {
-    const time = Float64Array.from(buckets.keys()).sort()
-    const value = Array.from(time, (start) => {
-      const bucket = buckets.get(start)
-      return bucket === undefined ? NaN : valueOf(bucket, this.aggregate)
-    })
-    return { origin, metricType, tags, time: Array.from(time), value, fields: value.map(() => undefined) }
+    const time: Array<number> = []
+    const value: Array<number> = []
+    const fields: Array<undefined> = []
+    const order = buckets.ordered()
+    for (let i = 0; i < order.length; i++) {
+      time.push(buckets.start[order[i]])
+      value.push(valueOf(buckets, order[i], this.aggregate))
+      fields.push(undefined)
+    }
+    return { origin, metricType, tags, time, value, fields }
   }
 
   private put(): QueryAnswer {
@@ -272,24 +271,28 @@ export class BucketFold {
     if (!this.more && this.cursor === undefined && this.total <= this.limit) {
       const groups = keys.flatMap((key) => this.groups.get(key) ?? [])
       return {
-        series: groups.filter(({ buckets }) => buckets.size > 0).map((own) => this.whole(own)),
+        series: groups.filter(({ buckets }) => buckets.rows > 0).map((own) => this.whole(own)),
         truncated: false
       }
     }
-    const all: Array<{ readonly key: string; readonly start: number; readonly bucket: Bucket }> = []
+    const all: Array<
+      { readonly key: string; readonly start: number; readonly buckets: BucketColumns; readonly row: number }
+    > = []
     for (const key of keys) {
-      for (const [start, bucket] of this.groups.get(key)?.buckets ?? []) all.push({ key, start, bucket })
+      const buckets = this.groups.get(key)?.buckets
+      if (buckets === undefined) continue
+      for (let row = 0; row < buckets.rows; row++) all.push({ key, start: buckets.start[row], buckets, row })
     }
     all.sort((a, b) => a.start - b.start)
     const given = this.cursor === undefined ? 0 : this.cursor.taken
     const chosen = all.slice(given, given + this.limit)
     const truncated = this.more || all.length > given + this.limit
     const columns = new Map<string, { readonly time: Array<number>; readonly value: Array<number> }>()
-    for (const { bucket, key, start } of chosen) {
+    for (const { buckets, key, row, start } of chosen) {
       let own = columns.get(key)
       if (own === undefined) columns.set(key, own = { time: [], value: [] })
       own.time.push(start)
-      own.value.push(valueOf(bucket, this.aggregate))
+      own.value.push(valueOf(buckets, row, this.aggregate))
     }
     const series: Array<SeriesPoints> = []
     for (const key of keys) {

@@ -35,8 +35,8 @@ export class PointPacker {
 
   pack(): PackedPoints {
     return {
-      time: Float64Array.from(this.time),
-      value: Float64Array.from(this.value),
+      time: new Float64Array(this.time),
+      value: new Float64Array(this.value),
       fields: this.withFields === 0 ? undefined : JSON.stringify(this.fields)
     }
   }
