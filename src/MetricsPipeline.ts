@@ -2,6 +2,7 @@ import { Context, Deferred, Duration, Effect, Fiber, Layer, Schedule, type Scope
 import { type CollectorOptions, type Gathered, MetricsCollector } from "./collector/MetricsCollector.js"
 import type { GenericMetric } from "./domain/GenericMetric.js"
 import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
+import { type Acceptance, onAccepted } from "./sender/Acceptance.js"
 import { GenericMetricsSender } from "./sender/GenericMetricsSender.js"
 import type { OutboxError } from "./sender/Outbox.js"
 import { LossLedger } from "./telemetry/LossLedger.js"
@@ -129,14 +130,11 @@ const makeAccept = Effect.gen(function*() {
       )
     })
 
-  return (batch: ReadonlyArray<Gathered>): Effect.Effect<void, OutboxError> =>
+  const noteRejected = (
+    batch: ReadonlyArray<Gathered>,
+    rejected: Acceptance["rejected"]
+  ): Effect.Effect<void> =>
     Effect.gen(function*() {
-      const metrics: Array<GenericMetric> = []
-      for (const piece of batch) for (const metric of piece.metrics) metrics.push(metric)
-      const { rejected } = yield* sender.sendMetrics(metrics).pipe(
-        Effect.tapError((error) => Effect.logError(`the sender could not accept metrics: ${error.message}`)),
-        Effect.retry({ schedule: acceptDelays, while: ({ reason }) => reason !== "Closed" })
-      )
       if (rejected.length === 0) return
       // Both are in the order of the metrics.
       let end = 0
@@ -147,5 +145,24 @@ const makeAccept = Effect.gen(function*() {
         while (at < rejected.length && rejected[at].index < end) at++
         if (at > first) yield* noteInvalid(generator, at - first, rejected[first].message)
       }
+    })
+
+  return (batch: ReadonlyArray<Gathered>, accepted: () => void): Effect.Effect<void, OutboxError> =>
+    Effect.suspend(() => {
+      const metrics: Array<GenericMetric> = []
+      for (const piece of batch) for (const metric of piece.metrics) metrics.push(metric)
+      let rejected: Acceptance["rejected"] = []
+      const taken = (acceptance: Acceptance): void => {
+        rejected = acceptance.rejected
+        accepted()
+      }
+      return sender.sendMetrics(metrics).pipe(
+        Effect.tapError((error) => Effect.logError(`the sender could not accept metrics: ${error.message}`)),
+        Effect.retry({ schedule: acceptDelays, while: ({ reason }) => reason !== "Closed" }),
+        Effect.map(taken),
+        Effect.locally(onAccepted, taken),
+        // Also when it was interrupted just after they were accepted.
+        Effect.ensuring(Effect.suspend(() => noteRejected(batch, rejected)))
+      )
     })
 })

@@ -19,9 +19,11 @@ import { GenericMetric } from "../src/domain/GenericMetric.js"
 import { MetricsGenerator } from "../src/generators/MetricsGenerator.js"
 import { MetricsPipeline } from "../src/MetricsPipeline.js"
 import { GenericMetricsSender } from "../src/sender/GenericMetricsSender.js"
+import { MemoryOutbox } from "../src/sender/MemoryOutbox.js"
 import { OutboxError } from "../src/sender/Outbox.js"
 import { LossLedger } from "../src/telemetry/LossLedger.js"
 import { PipelineStatus } from "../src/telemetry/PipelineStatus.js"
+import { makeFakeServer } from "../src/testing/FakeServer.js"
 import { SentMetrics } from "../src/testing/SentMetrics.js"
 
 class Counter extends MetricsGenerator.Tag("counter")<Counter>() {}
@@ -184,6 +186,42 @@ describe("a pipeline", () => {
       const losses = yield* Context.get(context, LossLedger).losses
       assert.deepEqual(losses.map(({ count, reason, source }) => [source, reason, count]), [
         ["counter", "undelivered", 2_000]
+      ])
+    }))
+
+  it.scoped("what waits for room in a full outbox when the grace is over is lost or stored, never both", () =>
+    Effect.gen(function*() {
+      const server = makeFakeServer()
+      server.refuseSocket = 503
+      server.refuseHttp = { status: 503, body: "" }
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(
+        MetricsPipeline.layer([Counter], { shutdownGrace: "1 second" }).pipe(
+          Layer.provide(MetricsGenerator.layer(Counter, Stream.concat(counting(40_000), Stream.never))),
+          Layer.provide(GenericMetricsSender.layerWithOutbox({
+            endpointUrl: "ws://fake.test",
+            durable: false,
+            shutdownGrace: "1 hour"
+          })),
+          Layer.provide(Layer.merge(server.layer, MemoryOutbox.layer({ maxBytes: 1_000 }))),
+          Layer.provideMerge(telemetry),
+          Layer.provide(silent)
+        ),
+        scope
+      )
+      yield* TestClock.adjust("10 seconds")
+      assert.deepEqual((yield* Context.get(context, PipelineStatus).snapshot).sender.accepted, 16_000)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("2 seconds")
+      server.refuseHttp = undefined
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.join(closing)
+      const lost = (yield* Context.get(context, LossLedger).totals).reduce((sum, { count }) => sum + count, 0)
+      assert.equal(server.points.length, 16_000)
+      assert.equal(lost, 24_000)
+      // The server is told of them, too.
+      assert.deepEqual(server.skips.map(({ loss, reason }) => [reason, loss?.generator, loss?.count]), [
+        ["undelivered", "counter", 24_000]
       ])
     }))
 

@@ -50,10 +50,11 @@ export class MetricsCollector extends Context.Tag("metrics-collector/collector/M
   /**
    * Gives batch after batch to `accept`, until all generators are done and the
    * queue is empty, or `accept` fails. A batch that was not accepted is kept
-   * for `takeLeft`.
+   * for `takeLeft`; an `accept` that may be interrupted after it has accepted
+   * calls `accepted` when it has.
    */
   readonly consume: <E, R>(
-    accept: (batch: ReadonlyArray<Gathered>) => Effect.Effect<void, E, R>
+    accept: (batch: ReadonlyArray<Gathered>, accepted: () => void) => Effect.Effect<void, E, R>
   ) => Effect.Effect<void, E, R>
   /** Ends the generators where they are, and takes all that they gave and nobody accepted. */
   readonly takeLeft: Effect.Effect<ReadonlyArray<Gathered>>
@@ -96,6 +97,9 @@ export class MetricsCollector extends Context.Tag("metrics-collector/collector/M
         Effect.forkScoped
       )
       let underWay: ReadonlyArray<Gathered> = []
+      const accepted = (): void => {
+        underWay = []
+      }
       return {
         consume: (accept) =>
           Effect.gen(function*() {
@@ -106,11 +110,7 @@ export class MetricsCollector extends Context.Tag("metrics-collector/collector/M
                 underWay = queue.take(maxBatchSize)
               })
               if (underWay.length === 0) return
-              yield* Effect.uninterruptibleMask((restore) =>
-                Effect.map(restore(accept(underWay)), () => {
-                  underWay = []
-                })
-              )
+              yield* Effect.uninterruptibleMask((restore) => Effect.map(restore(accept(underWay, accepted)), accepted))
             }
           }),
         takeLeft: Effect.map(Fiber.interrupt(running), () => {

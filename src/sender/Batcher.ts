@@ -1,7 +1,7 @@
-import { type Clock, Effect, type Scope } from "effect"
+import { type Clock, Effect, FiberRef, type Scope } from "effect"
 import { type GenericMetric, metricProblem } from "../domain/GenericMetric.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
-import type { Acceptance } from "./Acceptance.js"
+import { type Acceptance, onAccepted } from "./Acceptance.js"
 import { BatchBuilder } from "./BatchBuilder.js"
 import { type Outbox, OutboxError } from "./Outbox.js"
 import { InvalidMetricError } from "./SenderErrors.js"
@@ -19,8 +19,12 @@ export interface Batcher {
 interface Entry {
   readonly metrics: ReadonlyArray<GenericMetric>
   readonly now: number
+  readonly committed: () => void
   readonly resume: (result: Effect.Effect<void, OutboxError>) => void
+  /** Its caller was interrupted. */
   withdrawn: boolean
+  /** Told when it is certain whether the metrics of an interrupted call were committed. */
+  decided: () => void
 }
 
 // Past this many full batches a commit takes no further calls, so that one
@@ -44,12 +48,15 @@ const defectError = (cause: unknown): OutboxError =>
     cause
   })
 
+const nothing = (): void => {}
+
 /**
  * Starts a batcher. Calls that come while a commit is under way, or in the same
  * turn, share the next commit; each waits for its own. A call that is
- * interrupted before its commit began takes its metrics back; after that they
- * are accepted, once. When the scope closes, what is not committed is refused.
- * `afterCommit` runs after every commit, before the next.
+ * interrupted takes its metrics back, unless they are committed: then they are
+ * accepted, once. It ends when that is certain. When the scope closes, what is
+ * not committed is refused. `afterCommit` runs after every commit, before the
+ * next.
  */
 export const makeBatcher = (
   outbox: typeof Outbox.Service,
@@ -60,44 +67,60 @@ export const makeBatcher = (
     const dictionary = new SeriesDictionary()
     const work = Effect.unsafeMakeLatch(false)
     const idle = Effect.unsafeMakeLatch(true)
+    const withdrawal = Effect.unsafeMakeLatch(false)
     let waiting: Array<Entry> = []
     let committing: Array<Entry> = []
     let closed = false
 
-    const add = (metrics: ReadonlyArray<GenericMetric>, now: number): Effect.Effect<void, OutboxError> =>
+    const add = (
+      metrics: ReadonlyArray<GenericMetric>,
+      now: number,
+      committed = nothing
+    ): Effect.Effect<void, OutboxError> =>
       Effect.async((resume) => {
         if (closed) return resume(Effect.fail(closedError))
-        const entry: Entry = { metrics, now, resume, withdrawn: false }
+        const entry: Entry = { metrics, now, committed, resume, withdrawn: false, decided: nothing }
         waiting.push(entry)
         if (waiting.length === 1) {
           idle.unsafeClose()
           work.unsafeOpen()
         }
-        return Effect.sync(() => {
+        return Effect.async<void>((done) => {
           entry.withdrawn = true
+          if (!committing.includes(entry)) return done(Effect.void)
+          entry.decided = () => done(Effect.void)
+          withdrawal.unsafeOpen()
         })
       })
 
     const resumeAll = (result: Effect.Effect<void, OutboxError>): void => {
       const entries = committing
       committing = []
-      for (const { resume } of entries) resume(result)
+      for (const { decided, resume } of entries) {
+        resume(result)
+        decided()
+      }
+    }
+
+    /** The commit did not happen, because some of its callers were interrupted: the others' comes next. */
+    const giveBack = (): void => {
+      const entries = committing
+      committing = []
+      waiting = [...entries.filter(({ withdrawn }) => !withdrawn), ...waiting]
+      for (const { decided } of entries) decided()
     }
 
     const commit = Effect.suspend(() => {
       const builder = new BatchBuilder(dictionary)
       let count = 0
       let taken = 0
-      // Taken out before anything can go wrong, so that whatever does is told to these callers alone.
-      const next = (): Entry => {
-        const entry = waiting[taken++]
-        committing.push(entry)
-        return entry
-      }
       try {
         while (taken < waiting.length && builder.full < maxBatches) {
-          const { metrics, now, withdrawn } = next()
-          if (withdrawn) continue
+          const entry = waiting[taken++]
+          if (entry.withdrawn) continue
+          const { metrics, now } = entry
+          // Taken before anything can go wrong, so that whatever does is told to these callers alone.
+          committing.push(entry)
           count += metrics.length
           for (let i = 0; i < metrics.length; i++) builder.add(metrics[i], now)
         }
@@ -107,6 +130,7 @@ export const makeBatcher = (
       const committed = (): void => {
         builder.committed()
         status.accepted += count
+        for (const entry of committing) entry.committed()
         resumeAll(Effect.void)
       }
       const batches = builder.finish()
@@ -114,7 +138,12 @@ export const makeBatcher = (
         committing = []
         return Effect.void
       }
-      return Effect.tap(Effect.exit(outbox.append(batches, committed)), (exit) => Effect.sync(() => resumeAll(exit)))
+      withdrawal.unsafeClose()
+      // An outbox waits for room or for the disk; who no longer waits with it takes his metrics back.
+      const appending = Effect.exit(outbox.append(batches, committed))
+      return Effect.raceFirst(appending, Effect.as(withdrawal.await, undefined)).pipe(
+        Effect.map((exit) => exit === undefined ? giveBack() : resumeAll(exit))
+      )
     }).pipe(
       Effect.catchAllDefect((cause) => Effect.sync(() => resumeAll(Effect.fail(defectError(cause))))),
       Effect.zipRight(afterCommit)
@@ -131,7 +160,10 @@ export const makeBatcher = (
 
     const close = Effect.sync(() => {
       closed = true
-      for (const { resume } of [...committing, ...waiting]) resume(Effect.fail(closedError))
+      for (const { decided, resume } of [...committing, ...waiting]) {
+        resume(Effect.fail(closedError))
+        decided()
+      }
       committing = []
       waiting = []
     })
@@ -150,7 +182,7 @@ export const makeBatcher = (
             : Effect.fail(invalid(problem))
         }),
       sendMetrics: (metrics) =>
-        Effect.flatMap(Effect.clock, (clock) => {
+        Effect.zipWith(Effect.clock, FiberRef.get(onAccepted), (clock, accepted) => {
           const valid: Array<GenericMetric> = []
           const rejected: Array<{ readonly index: number; readonly message: string }> = []
           let index = 0
@@ -161,10 +193,12 @@ export const makeBatcher = (
             index++
           }
           const acceptance: Acceptance = { accepted: valid.length, rejected }
-          return valid.length === 0
-            ? Effect.succeed(acceptance)
-            : Effect.as(add(valid, millisOf(clock)), acceptance)
-        }),
+          if (valid.length > 0) {
+            return Effect.as(add(valid, millisOf(clock), () => accepted(acceptance)), acceptance)
+          }
+          accepted(acceptance)
+          return Effect.succeed(acceptance)
+        }).pipe(Effect.flatten),
       drain: Effect.suspend(() => {
         closed = true
         return idle.await

@@ -57,7 +57,7 @@ export class GenericMetricsSender extends Context.Tag("metrics-collector/sender/
   {
     /**
      * Accepts one metric: returns when it is committed to the outbox.
-     * Interrupted before the commit began, the metric is not accepted.
+     * Interrupted before that, the metric is not accepted.
      */
     readonly sendMetric: (metric: GenericMetric) => Effect.Effect<void, InvalidMetricError | OutboxError>
     /** Accepts many metrics: returns when the valid ones are committed to the outbox, all together. */

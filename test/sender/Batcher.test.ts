@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { GenericMetric } from "../../src/domain/GenericMetric.js"
+import { onAccepted } from "../../src/sender/Acceptance.js"
 import { MAX_BATCH_BYTES, MAX_BATCH_POINTS } from "../../src/sender/BatchBuilder.js"
 import { makeBatcher } from "../../src/sender/Batcher.js"
 import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
@@ -104,7 +105,7 @@ describe("Batcher", () => {
       yield* Fiber.join(second)
     })))
 
-  it.effect("a call that is interrupted before its commit began is not accepted", () =>
+  it.effect("a call that is interrupted while another's commit waits is not accepted", () =>
     provided(Effect.gen(function*() {
       const { batcher, commits, status } = yield* harness(true)
       const first = yield* Effect.fork(batcher.sendMetric(metric(1)))
@@ -119,16 +120,38 @@ describe("Batcher", () => {
       assert.strictEqual(commits.length, 1)
     })))
 
-  it.effect("a call that is interrupted after its commit began is accepted, once", () =>
+  it.effect("a call that is interrupted while its commit waits takes its metrics back, and those beside it are accepted", () =>
     provided(Effect.gen(function*() {
       const { batcher, commits, outbox, status } = yield* harness(true)
-      const call = yield* Effect.fork(batcher.sendMetric(metric(1)))
+      const call = yield* Effect.fork(batcher.sendMetrics([metric(1), metric(2)]))
+      const neighbour = yield* Effect.fork(batcher.sendMetric(metric(3)))
       yield* settle
       yield* Fiber.interrupt(call)
-      yield* Deferred.succeed(commits[0].proceed, undefined)
       yield* settle
+      assert.deepStrictEqual(commits.map(({ batches }) => batches.map(({ count }) => count)), [[3], [1]])
+      assert.strictEqual(commits[1].batches[0].define.length, 1)
+      yield* Deferred.succeed(commits[1].proceed, undefined)
+      yield* Fiber.join(neighbour)
       assert.strictEqual(status.accepted, 1)
       assert.strictEqual((yield* outbox.stats).metrics, 1)
+    })))
+
+  it.effect("whenever a call is interrupted, it is told whether its metrics were committed before it ends", () =>
+    provided(Effect.gen(function*() {
+      const { batcher, outbox } = yield* harness(false)
+      let told = 0
+      for (let n = 0; n < 200; n++) {
+        const call = yield* Effect.fork(
+          Effect.locally(batcher.sendMetrics([metric(n)]), onAccepted, ({ accepted }) => {
+            told += accepted
+          })
+        )
+        for (let turn = 0; turn < n % 12; turn++) yield* Effect.yieldNow()
+        yield* Fiber.interrupt(call)
+        assert.strictEqual((yield* outbox.stats).metrics, told)
+      }
+      assert.isAbove(told, 0)
+      assert.isBelow(told, 200)
     })))
 
   it.effect("a commit that failed is told to each of its callers, and the next one defines its series again", () =>
