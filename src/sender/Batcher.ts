@@ -1,4 +1,4 @@
-import { type Clock, Effect, FiberRef, type Scope } from "effect"
+import { type Clock, Effect, Exit, Fiber, FiberId, FiberRef, type Scope } from "effect"
 import { type GenericMetric, metricProblem } from "../domain/GenericMetric.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { type Acceptance, onAccepted } from "./Acceptance.js"
@@ -67,9 +67,11 @@ export const makeBatcher = (
     const dictionary = new SeriesDictionary()
     const work = Effect.unsafeMakeLatch(false)
     const idle = Effect.unsafeMakeLatch(true)
-    const withdrawal = Effect.unsafeMakeLatch(false)
     let waiting: Array<Entry> = []
     let committing: Array<Entry> = []
+    let appending: Fiber.RuntimeFiber<void, OutboxError> | undefined
+    /** A call was interrupted whose metrics are in the commit. */
+    let disputed = false
     let closed = false
 
     const add = (
@@ -89,7 +91,8 @@ export const makeBatcher = (
           entry.withdrawn = true
           if (!committing.includes(entry)) return done(Effect.void)
           entry.decided = () => done(Effect.void)
-          withdrawal.unsafeOpen()
+          disputed = true
+          appending?.unsafeInterruptAsFork(FiberId.none)
         })
       })
 
@@ -111,6 +114,7 @@ export const makeBatcher = (
     }
 
     const commit = Effect.suspend(() => {
+      disputed = false
       const builder = new BatchBuilder(dictionary)
       let count = 0
       let taken = 0
@@ -138,12 +142,16 @@ export const makeBatcher = (
         committing = []
         return Effect.void
       }
-      withdrawal.unsafeClose()
-      // An outbox waits for room or for the disk; who no longer waits with it takes his metrics back.
-      const appending = Effect.exit(outbox.append(batches, committed))
-      return Effect.raceFirst(appending, Effect.as(withdrawal.await, undefined)).pipe(
-        Effect.map((exit) => exit === undefined ? giveBack() : resumeAll(exit))
-      )
+      // In a fiber of its own: an outbox waits for room or for the disk, and who
+      // no longer waits with it takes his metrics back.
+      return Effect.flatMap(Effect.fork(outbox.append(batches, committed)), (fiber) => {
+        appending = fiber
+        if (disputed) fiber.unsafeInterruptAsFork(FiberId.none)
+        return Fiber.await(fiber).pipe(
+          Effect.onInterrupt(() => Fiber.interrupt(fiber)),
+          Effect.map((exit) => Exit.isInterrupted(exit) ? giveBack() : resumeAll(exit))
+        )
+      })
     }).pipe(
       Effect.catchAllDefect((cause) => Effect.sync(() => resumeAll(Effect.fail(defectError(cause))))),
       Effect.zipRight(afterCommit)
