@@ -52,6 +52,13 @@ export const serverOptions = {
       })
     )
   ),
+  queryTimeout: Options.text("query-timeout").pipe(
+    Options.withPseudoName("DURATION"),
+    Options.withDescription("How long a query may take (METRICS_QUERY_TIMEOUT; default 30s)"),
+    Options.withFallbackConfig(Config.string("query-timeout")),
+    Options.withDefault("30s"),
+    parsed("query-timeout", parseDuration)
+  ),
   retentionSize: Options.text("retention-size").pipe(
     Options.withPseudoName("SIZE"),
     Options.withDescription(
@@ -99,6 +106,7 @@ export interface ServerChoice {
   readonly retention: Duration.Duration
   /** Bytes. */
   readonly retentionSize: Option.Option<number>
+  readonly queryTimeout: Duration.Duration
 }
 
 /** A server that is running in this process. */
@@ -159,7 +167,9 @@ export const startServer = (
       ...(dashboardDir === undefined ? {} : { dashboardDir }),
       ...(pipeline === undefined ? {} : { pipeline })
     })
-    const context = yield* Layer.build(Layer.provideMerge(server, SqliteMetricStore.layer({ dataDir }))).pipe(
+    const context = yield* Layer.build(
+      Layer.provideMerge(server, SqliteMetricStore.layer({ dataDir, queryTimeout: choice.queryTimeout }))
+    ).pipe(
       Effect.mapError((error) =>
         "reason" in error && error.reason === "Unprotected" ? misuse(error.message) : toFailure(error)
       )

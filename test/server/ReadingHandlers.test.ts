@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, FiberId, Layer, Stream } from "effect"
 import * as Http from "node:http"
 import { MetricStore, QueryError, StoreError } from "../../src/store/MetricStore.js"
 import { memoryStore, post, request, startServer } from "./TestServer.js"
@@ -149,6 +149,42 @@ describe("reading over HTTP", () => {
         stats: broken
       }
     }))))
+
+  it.scopedLive("says what to change where a query would be too large or take too long", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      expect(yield* request(server, "/api/query?metric_type=long")).toMatchObject({
+        status: 503,
+        json: { code: "query-timeout", message: "TooLong of long" }
+      })
+      expect(yield* request(server, "/api/query?metric_type=large")).toMatchObject({
+        status: 400,
+        json: { code: "query-too-large", message: "TooLarge of large" }
+      })
+    }).pipe(Effect.provide(withStore(() => ({
+      query: ({ metricType = "" }) => {
+        const reason = metricType === "long" ? "TooLong" : "TooLarge"
+        return new QueryError({ reason, message: `${reason} of ${metricType}` })
+      }
+    })))))
+
+  it.scopedLive("stops a query whose client went away", () => {
+    const began = Deferred.unsafeMake<void>(FiberId.none)
+    const stopped = Deferred.unsafeMake<void>(FiberId.none)
+    return Effect.gen(function*() {
+      const server = yield* startServer()
+      const asking = yield* Effect.fork(request(server, "/api/query?metric_type=m"))
+      yield* Deferred.await(began)
+      yield* Fiber.interrupt(asking)
+      yield* Deferred.await(stopped)
+    }).pipe(Effect.provide(withStore(() => ({
+      query: () =>
+        Effect.onInterrupt(
+          Effect.zipRight(Deferred.succeed(began, undefined), Effect.never),
+          () => Deferred.succeed(stopped, undefined)
+        )
+    }))))
+  })
 })
 
 describe("/api/live", () => {
