@@ -83,6 +83,40 @@ describe("the audit", () => {
     })
   })
 
+  it("counts an offset that tells of a loss as no metric, wherever it stands", () => {
+    const [report] = audit({
+      outbox: outboxOf(streamOf({ acked: 40, next: 100, held: [[40, 70], [71, 100]], declarations: [20, 70] })),
+      server: serverWith({ ...onServer(50), lost: 5, declarations: 1 }),
+      losses: [
+        lossOf(10, 15, "drop-oldest"),
+        { ...lossOf(20, 21, "missed-tick", 17), generator: "system", timeFrom: 0, timeTo: 1 }
+      ]
+    })
+    assert.deepEqual(report, {
+      stream: "s",
+      produced: 98,
+      stored: 44,
+      pending: 49,
+      deadLettered: 0,
+      lost: 5,
+      missing: 0,
+      differences: [],
+      notes: []
+    })
+  })
+
+  it("says so when the server's losses name more than it counts, and when older ones are no longer listed", () => {
+    const lost = (listed: number) =>
+      audit({
+        outbox: outboxOf(streamOf({ acked: 20, next: 20 })),
+        server: serverWith({ ...onServer(20), lost: 5, declarations: 0 }),
+        losses: [lossOf(0, listed, "drop-oldest")]
+      })[0]
+    assert.match(lost(7).differences.join(), /counts 5 lost metrics, and its losses name 7/)
+    assert.deepEqual([lost(3).differences, lost(3).stored], [[], 15])
+    assert.match(lost(3).notes.join(), /name 3 of them/)
+  })
+
   it("names the offsets of a hole, which no loss explains", () => {
     const [report] = audit({
       outbox: outboxOf(streamOf({ acked: 10, next: 30, held: [[10, 15], [18, 30]] })),

@@ -56,6 +56,36 @@ const pendingOf = (dataDir: string) =>
   )
 
 describe("an outbox's file", () => {
+  it.scoped("tells the losses of a collector, whether the server knows of them, and counts none as a metric", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const dictionary = new SeriesDictionary()
+      const loss = { source: "dice", reason: "missed-tick", count: 17, from: 1_000, to: 2_000 } as const
+      yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          yield* append(outbox, dictionary, 0, 10)
+          yield* outbox.declare([loss], () => {})
+          yield* append(outbox, dictionary, 10, 20)
+          yield* outbox.declare([{ ...loss, count: "unknown" }], () => {})
+          yield* outbox.acknowledge(outbox.stream, 13, [])
+        }))
+      const { losses, streams } = yield* reading(dataDir, (file) => file.status)
+      assert.deepStrictEqual(losses.map(({ delivered, loss, offset }) => [offset, delivered, loss]), [
+        [10, true, loss],
+        [21, false, { ...loss, count: "unknown" }]
+      ])
+      const [{ acked, declarations, held, next, pending, skipped }] = streams
+      assert.deepStrictEqual({ acked, declarations, held, next, pending, skipped }, {
+        acked: 13,
+        declarations: [10, 21],
+        held: [[11, 21]],
+        next: 22,
+        pending: 8,
+        skipped: []
+      })
+      assert.deepStrictEqual(yield* pendingOf(dataDir), numbers(12, 20).map(jsonOf))
+    }))
+
   it.scoped("is read while a collector works with it, as it stands at that moment", () =>
     Effect.gen(function*() {
       const dataDir = yield* temporaryDirectory

@@ -232,6 +232,76 @@ describe("SqliteOutbox", () => {
       assert.strictEqual((yield* allEntries(outbox, outbox.stream)).length, 38)
     }).pipe(Effect.provide(Layer.merge(LossLedger.Default, PipelineStatus.Default))))
 
+  it.scoped("keeps losses over a restart, and delivers them at their place in their own stream", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const loss = { source: "dice", reason: "missed-tick", count: 17, from: 1_000, to: 2_000, detail: "slow" } as const
+      const stream = yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          yield* append(outbox, suiteBatch(new SeriesDictionary(), 0, 10))
+          yield* outbox.declare([loss, { ...loss, count: "unknown" }], () => {})
+          yield* outbox.acknowledge(outbox.stream, 11, [])
+          return outbox.stream
+        }))
+      yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          const entries = yield* allEntries(outbox, stream)
+          assert.deepStrictEqual(entries.map((entry) => entry._tag === "Skip" ? entry.range : undefined), [
+            { stream, from: 11, to: 12, reason: "missed-tick", loss: { ...loss, count: "unknown" } }
+          ])
+          const { losses, metrics } = yield* outbox.stats
+          assert.deepStrictEqual({ losses, metrics }, { losses: 1, metrics: 0 })
+          yield* outbox.acknowledge(stream, 12, [])
+          assert.strictEqual((yield* outbox.stats).losses, 0)
+        }))
+      yield* opened(
+        { dataDir },
+        (outbox) =>
+          Effect.map(outbox.streams, (streams) => assert.deepStrictEqual(streams.map(({ next }) => next), [0]))
+      )
+    }))
+
+  it.scoped("each unclean end is a loss of its own, dated from the first loss that was not written down", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const crashed = edit(dataDir, (db) => db.exec("INSERT OR REPLACE INTO meta VALUES ('opened', '0')"))
+      yield* TestClock.adjust("1 minute")
+      yield* opened({ dataDir }, (outbox, ledger) =>
+        Effect.gen(function*() {
+          yield* TestClock.adjust("1 minute")
+          yield* ledger.record({ source: "dice", reason: "missed-tick", count: 1, from: 90_000 })
+          yield* TestClock.adjust("1 minute")
+          yield* append(outbox, suiteBatch(new SeriesDictionary(), 0, 10))
+        }))
+      yield* crashed
+      yield* TestClock.adjust("1 minute")
+      const endsOf = (outbox: OutboxService) =>
+        Effect.gen(function*() {
+          const found: Array<unknown> = []
+          for (const { stream } of yield* outbox.streams) {
+            for (const entry of yield* allEntries(outbox, stream)) {
+              if (entry._tag !== "Skip" || entry.range.loss === undefined) continue
+              const { count, from, reason, to } = entry.range.loss
+              found.push([reason, count, from, to])
+            }
+          }
+          return found
+        })
+      const first = ["unclean-end", "unknown", 90_000, 240_000]
+      yield* opened(
+        { dataDir },
+        (outbox) => Effect.map(endsOf(outbox), (ends) => assert.deepStrictEqual(ends, [first]))
+      )
+      yield* crashed
+      yield* TestClock.adjust("1 minute")
+      yield* opened({ dataDir }, (outbox, ledger) =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual(yield* endsOf(outbox), [first, ["unclean-end", "unknown", 240_000, 300_000]])
+          // It stands in the outbox already, and is not told a second time.
+          assert.strictEqual(yield* ledger.pendingSince, Infinity)
+        }))
+    }))
+
   it.scopedLive("a process killed while it appends: everything it accepted is there, and that alone", () =>
     Effect.gen(function*() {
       const dataDir = yield* temporaryDirectory
