@@ -11,6 +11,15 @@ const Status = Schema.parseJson(Schema.Struct({
   openedAt: Schema.NullOr(Schema.Number)
 }))
 
+const Loss = Schema.Struct({
+  reason: Schema.String,
+  count: Schema.NullOr(Schema.Number),
+  generator: Schema.optional(Schema.String),
+  delivered: Schema.optional(Schema.Boolean)
+})
+
+const Losses = Schema.parseJson(Schema.Array(Loss))
+
 const nobody = "ws://127.0.0.1:9/ws/metrics"
 
 const lines = (count: number): string =>
@@ -113,6 +122,59 @@ describe("outbox", () => {
         series.flatMap(({ points }) => points.map(([, value]) => value)),
         Array.from({ length: 1_500 }, (_, i) => i)
       )
+    }))
+
+  it.scopedLive("losses of a collector outlive kill -9, reach the server once, and the audit stays exact", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const dataDir = path.join(cwd, "agent")
+      const { port, url } = yield* serve(cwd)
+      const collect = (endpoint: string) =>
+        start(["run", "--stdin", "--no-self-metrics", "--endpoint", endpoint, "--data-dir", dataDir], { cwd })
+      const lossesOf = Effect.flatMap(
+        run(["outbox", "losses", "--format", "json", "--data-dir", dataDir], { cwd }),
+        ({ stderr, stdout }) =>
+          Effect.mapError(Schema.decode(Losses)(stdout), () => new ProgramError({ message: stdout + stderr }))
+      )
+      const told = (losses: typeof Losses.Type) =>
+        losses.map(({ count, delivered, reason }) => [reason, count, delivered]).sort()
+
+      const first = yield* collect(nobody)
+      yield* first.write(`${lines(30)}this is no metric\nand neither is this\n`)
+      yield* eventually(Effect.filterOrFail(
+        lossesOf,
+        (losses) => losses.length === 1,
+        (losses) => new ProgramError({ message: JSON.stringify(losses) })
+      ))
+      yield* first.kill("SIGKILL")
+      yield* first.ended
+      assert.deepEqual(told(yield* lossesOf), [["invalid", 2, false]])
+
+      for (let life = 0; life < 2; life++) {
+        const agent = yield* collect(`ws://127.0.0.1:${port}/ws/metrics`)
+        yield* eventually(Effect.filterOrFail(
+          ask(`${url}/api/losses`, Schema.Array(Loss)),
+          (losses) => losses.length === 2 + life,
+          (losses) => new ProgramError({ message: JSON.stringify(losses) })
+        ))
+        yield* agent.kill("SIGKILL")
+        yield* agent.ended
+      }
+      const atServer = yield* ask(`${url}/api/losses`, Schema.Array(Loss))
+      assert.deepEqual(atServer.map(({ count, generator, reason }) => [reason, generator, count]).sort(), [
+        ["invalid", "stdin", 2],
+        ["unclean-end", "collector", null],
+        ["unclean-end", "collector", null]
+      ])
+      const audit = yield* run(["audit", "--server", url, "--data-dir", dataDir, "--format", "json"], { cwd })
+      assert.equal(audit.code, 0, audit.stdout + audit.stderr)
+      const { streams } = yield* Schema.decode(Audit)(audit.stdout)
+      const total = (of: (stream: typeof streams[number]) => number) => streams.reduce((sum, one) => sum + of(one), 0)
+      assert.deepEqual([total((one) => one.produced), total((one) => one.stored), total((one) => one.missing)], [
+        30,
+        30,
+        0
+      ])
     }))
 
   it.scopedLive("says what is missing: a folder without an outbox, a part that is not named", () =>

@@ -108,6 +108,40 @@ describe("GenericMetricsSender against a real server", () => {
       assert.deepStrictEqual(yield* stored, expected(1_600))
     }).pipe(provided))
 
+  for (const way of ["socket", "http"] as const) {
+    it.scopedLive(`losses of a collector are told by ${way}, once, and are no metrics`, () =>
+      Effect.gen(function*() {
+        const { endpointUrl, proxy } = yield* setting
+        yield* proxy.refuseUpgrades(way === "http")
+        const { flush, ledger, sendMetrics, status } = yield* sender({ endpointUrl, token })
+        const store = yield* MetricStore
+        yield* sendMetrics(metrics(0, 10))
+        yield* ledger.record({ source: "system", reason: "missed-tick", count: 17, from: 1_000, to: 2_000 })
+        yield* ledger.record({ source: "dice", reason: "feed-gap", count: "unknown", from: 3_000, to: 4_000 })
+        yield* Effect.repeat(store.losses(9), {
+          until: (losses) => losses.length === 2,
+          schedule: Schedule.spaced("50 millis")
+        })
+        yield* sendMetrics(metrics(10, 20))
+        yield* flush
+        assert.strictEqual(status.transport, way)
+        assert.deepStrictEqual(yield* stored, expected(20))
+        assert.deepStrictEqual(
+          (yield* store.losses(9)).map(({ count, generator, reason, timeFrom, timeTo }) => [
+            reason,
+            generator,
+            count,
+            timeFrom,
+            timeTo
+          ]),
+          [["feed-gap", "dice", null, 3_000, 4_000], ["missed-tick", "system", 17, 1_000, 2_000]]
+        )
+        const [{ declarations, lost, next }] = yield* store.streams
+        assert.deepStrictEqual({ declarations, lost, next }, { declarations: 2, lost: 0, next: 22 })
+        assert.strictEqual(status.acknowledged, 20)
+      }).pipe(provided))
+  }
+
   it.scopedLive("a wrong token stops delivery with advice, keeps the data, and `flush` says so", () =>
     Effect.gen(function*() {
       const { endpointUrl } = yield* setting
