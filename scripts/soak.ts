@@ -66,6 +66,10 @@ const reportText = (report: SoakReport, millis: number): string => {
         ["all", ...counts.map((name) => String(total(name)))]
       ]
     ),
+    ...accounts.filter(({ unaccepted, uncounted }) => unaccepted + uncounted > 0).map((account) =>
+      `${account.producer} declared before acceptance: ${account.unaccepted} metrics, ` +
+      `and ${account.uncounted} losses that nobody could count`
+    ),
     "",
     renderTable(
       [{ heading: "PROGRAM" }, { heading: "STARTS", right: true }, { heading: "HIGHEST RSS", right: true }],

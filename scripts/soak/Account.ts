@@ -12,6 +12,8 @@ export interface Life extends LifeName {
   stream: string | undefined
   /** Offsets that its outbox gave out. */
   accepted: number
+  /** When it ended without having closed its outbox, ms since the epoch. */
+  uncleanAt: number | undefined
 }
 
 /** A loss that the server was told of. */
@@ -25,6 +27,8 @@ export interface DeclaredLoss {
   readonly reason: string
   /** Of a loss before anything was accepted: its offset never was a metric. */
   readonly generator?: string
+  readonly timeFrom?: number
+  readonly timeTo?: number
 }
 
 /** Turns offsets of a stream into the numbers of its metrics: those that tell of a loss are none. */
@@ -64,6 +68,10 @@ export interface Account {
   readonly lost: number
   readonly doubled: number
   readonly missing: number
+  /** Declared as lost before they were accepted. */
+  readonly unaccepted: number
+  /** Losses before acceptance whose metrics nobody could count. */
+  readonly uncounted: number
   /** What must not be, as sentences. */
   readonly differences: ReadonlyArray<string>
 }
@@ -143,6 +151,27 @@ const accountForLife = (
   return { asked, told, accepted, stored, pending, lost, doubled, missing, differences }
 }
 
+/** Losses that a producer may have before anything is accepted: what it had gathered when it was ended. */
+const expected = new Set(["unclean-end", "undelivered"])
+
+/** What is wrong with the losses that a producer declared before anything was accepted. */
+const judgeRecords = (
+  lives: ReadonlyArray<Life>,
+  records: ReadonlyArray<DeclaredLoss>
+): ReadonlyArray<string> => [
+  ...lives.flatMap(({ life, uncleanAt }) =>
+    uncleanAt === undefined ||
+      records.some(({ reason, timeFrom = Infinity, timeTo = -Infinity }) =>
+        reason === "unclean-end" && timeFrom <= uncleanAt && uncleanAt <= timeTo
+      )
+      ? []
+      : [`life ${life} did not end by itself at ${new Date(uncleanAt).toISOString()}, and no loss says so`]
+  ),
+  ...records.filter(({ reason }) => !expected.has(reason)).map(({ count, reason }) =>
+    `a loss ${reason} of ${count ?? "unknown"} metrics that nothing explains`
+  )
+]
+
 /**
  * Holds what a producer was told against what the server has: each number
  * that was accepted must be stored once, or wait, or be declared lost, and
@@ -157,12 +186,14 @@ export const accountFor = (
   waiting: ReadonlyArray<Waiting>
 ): Account => {
   const sums = { asked: 0, told: 0, accepted: 0, stored: 0, pending: 0, lost: 0, doubled: 0, missing: 0 }
-  const differences = [...strange]
+  const own = losses.filter(({ stream }) => lives.some((life) => life.stream === stream))
+  const records = own.filter(({ generator }) => generator !== undefined)
+  const differences = [...strange, ...judgeRecords(lives, records)]
   for (const life of lives) {
     const one = accountForLife(
       life,
       seen.get(life.life) ?? new Uint8Array(life.asked),
-      losses.filter(({ stream }) => stream === life.stream),
+      own.filter(({ stream }) => stream === life.stream),
       waiting.find(({ stream }) => stream === life.stream)
     )
     for (const name of counts) sums[name] += one[name]
@@ -174,6 +205,8 @@ export const accountFor = (
     lives: lives.length,
     produced: asked,
     ...others,
+    uncounted: records.filter(({ count }) => count === null).length,
+    unaccepted: records.reduce((sum, { count }) => sum + (count ?? 0), 0),
     differences: differences.map((text) => `${producer}: ${text}`)
   }
 }

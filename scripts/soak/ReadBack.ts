@@ -29,7 +29,9 @@ const Losses = Schema.Array(Schema.Struct({
   to: Schema.Int,
   count: Schema.NullOr(Schema.Int),
   reason: Schema.String,
-  generator: Schema.optionalWith(Schema.String, { exact: true })
+  generator: Schema.optionalWith(Schema.String, { exact: true }),
+  timeFrom: Schema.optionalWith(Schema.Int, { exact: true }),
+  timeTo: Schema.optionalWith(Schema.Int, { exact: true })
 }))
 
 const Status = Schema.Struct({

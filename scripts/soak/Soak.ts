@@ -5,7 +5,7 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { toWire } from "../../src/domain/GenericMetric.js"
-import { type Account, accountFor, type Life, type Waiting } from "./Account.js"
+import { type Account, accountFor, type Life } from "./Account.js"
 import type { EmbeddedSettings } from "./EmbeddedSettings.js"
 import { type FaultyProxy, faultyProxy } from "./FaultyProxy.js"
 import { metricOf } from "./Numbers.js"
@@ -79,6 +79,7 @@ const feedEvery = 20
 const maxFed = 1_000
 
 const OutboxStatus = Schema.parseJson(Schema.Struct({
+  openedAt: Schema.NullOr(Schema.Int),
   streams: Schema.Array(Schema.Struct({ stream: Schema.String, acked: Schema.Int, next: Schema.Int }))
 }))
 
@@ -283,20 +284,22 @@ class Soak {
     })
   }
 
-  /** Streams of the outbox of a producer, oldest first; none when it was never opened. */
-  private outboxStreams(producer: Producer): Effect.Effect<ReadonlyArray<Waiting>, SoakError> {
-    if (!fs.existsSync(path.join(this.dataDir(producer), "outbox.db"))) return Effect.succeed([])
+  /** The outbox of a producer, its streams oldest first; without any when it was never opened. */
+  private outbox(producer: Producer): Effect.Effect<typeof OutboxStatus.Type, SoakError> {
+    if (!fs.existsSync(path.join(this.dataDir(producer), "outbox.db"))) {
+      return Effect.succeed({ openedAt: null, streams: [] })
+    }
     return runProcess({
       ...this.process(producer),
       words: this.words("outbox", "status", "--format", "json", "--data-dir", this.dataDir(producer))
     }).pipe(
-      Effect.flatMap(({ code, stderr, stdout }): Effect.Effect<ReadonlyArray<Waiting>, SoakError> =>
+      Effect.flatMap(({ code, stderr, stdout }) =>
         code === 0
-          ? Effect.mapBoth(Schema.decode(OutboxStatus)(stdout), {
-            onFailure: ({ message }) => new SoakError({ message: `outbox status of ${producer}: ${message}` }),
-            onSuccess: ({ streams }) => streams
-          })
-          : Effect.fail(new SoakError({ message: `outbox status of ${producer}: ${stderr}` }))
+          ? Effect.mapError(
+            Schema.decode(OutboxStatus)(stdout),
+            ({ message }) => new SoakError({ message: `outbox status of ${producer}: ${message}` })
+          )
+          : new SoakError({ message: `outbox status of ${producer}: ${stderr}` })
       ),
       // On a full disk nothing can be read, for as long as it is full.
       Effect.retry({ while: () => this.isFull(producer), schedule: Schedule.spaced("500 millis") })
@@ -315,7 +318,8 @@ class Soak {
         asked: 0,
         told: 0,
         stream: undefined,
-        accepted: 0
+        accepted: 0,
+        uncleanAt: undefined
       }
       lives.push(life)
       const running = yield* this.begin(life)
@@ -326,10 +330,13 @@ class Soak {
       const well = seat.sent === undefined && ended.code === 0
       // All that they read is accepted when they end by themselves.
       if ((producer === "agent" || producer === "send") && (well || gaveUp)) life.told = life.asked
-      const newest = (yield* this.outboxStreams(producer)).at(-1)
+      const endedAt = yield* Clock.currentTimeMillis
+      const { openedAt, streams } = yield* this.outbox(producer)
+      const newest = streams.at(-1)
       if (newest !== undefined && !lives.some(({ stream }) => stream === newest.stream)) {
         life.stream = newest.stream
         life.accepted = newest.next
+        life.uncleanAt = openedAt === null ? undefined : endedAt
       }
       yield* Effect.sleep(Math.max(seat.away, well || ended.code === null ? 0 : 500))
       seat.away = 0
@@ -441,9 +448,10 @@ class Soak {
       const accounts: Array<Account> = []
       for (const producer of producers) {
         const lives = this.lives[producer]
-        const waiting = yield* this.outboxStreams(producer)
+        const { streams: waiting } = yield* this.outbox(producer)
         const account = accountFor(producer, lives, yield* readBack(server, producer, lives), losses, waiting)
         accounts.push(account)
+        if (account.pending > 0) this.differences.push(`${producer}: ${account.pending} metrics were not delivered`)
         const { code, stderr, stdout } = yield* runProcess({
           ...this.process(producer),
           words: this.words(
@@ -466,7 +474,6 @@ class Soak {
             this.differences.push(`${producer}: audit says ${sum} ${theirs}, and there are ${account[ours]} ${ours}`)
           }
         }
-        if (account.pending > 0) this.differences.push(`${producer}: ${account.pending} metrics were not delivered`)
       }
       return accounts
     })

@@ -5,7 +5,16 @@ import { accountFor, type Life } from "../../scripts/soak/Account.js"
 import { makePlan, nameOf } from "../../scripts/soak/Plan.js"
 import { soak } from "../../scripts/soak/Soak.js"
 
-const life: Life = { producer: "agent", life: 0, begin: 0, asked: 12, told: 8, stream: "s", accepted: 10 }
+const life: Life = {
+  producer: "agent",
+  life: 0,
+  begin: 0,
+  asked: 12,
+  told: 8,
+  stream: "s",
+  accepted: 10,
+  uncleanAt: undefined
+}
 
 /** How often each of the numbers came. */
 const seenAs = (...counts: ReadonlyArray<number>) => ({ seen: new Map([[0, Uint8Array.from(counts)]]), strange: [] })
@@ -40,6 +49,28 @@ describe("the account of a soak", () => {
     assert.match(both.differences.join("\n"), /2 are stored and declared lost: 2 to 3/)
     const forgotten = accountOf(seenAs(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0), [], [], [{ ...life, accepted: 6 }])
     assert.match(forgotten.differences.join("\n"), /8 were told accepted, and its outbox knows 6/)
+  })
+
+  it("wants a loss that tells of every unclean end, and knows that its offset is no metric", () => {
+    const unclean = { ...life, accepted: 11, uncleanAt: 5_000 }
+    const record = {
+      stream: "s",
+      from: 0,
+      to: 1,
+      count: null,
+      reason: "unclean-end",
+      generator: "collector",
+      timeFrom: 4_000,
+      timeTo: 6_000
+    }
+    const all = seenAs(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0)
+    assert.deepEqual(accountOf(all, [record], [], [unclean]).differences, [])
+    const early = accountOf(all, [{ ...record, timeTo: 4_500 }], [], [unclean])
+    assert.match(early.differences.join("\n"), /did not end by itself at .*, and no loss says so/)
+    const odd = accountOf(all, [record, { ...record, from: 11, to: 12, reason: "queue-overflow", count: 3 }], [], [
+      unclean
+    ])
+    assert.match(odd.differences.join("\n"), /a loss queue-overflow of 3 metrics that nothing explains/)
   })
 })
 
