@@ -11,7 +11,7 @@
  * time. Exits 1 on any difference, and keeps data and logs.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Console, Effect, Random } from "effect"
+import { Cause, Console, Effect, Option, Random } from "effect"
 import { parseArgs } from "node:util"
 import { renderTable } from "../src/cli/Table.js"
 import { SoakError } from "./soak/Process.js"
@@ -120,6 +120,10 @@ const main = Effect.gen(function*() {
 })
 
 main.pipe(
-  Effect.tapErrorTag("SoakError", ({ message }) => Console.error(message)),
+  Effect.tapErrorCause((cause) => {
+    if (Cause.isInterruptedOnly(cause)) return Effect.void
+    const failure = Cause.failureOption(cause)
+    return Console.error(Option.isSome(failure) ? failure.value.message : Cause.pretty(cause))
+  }),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

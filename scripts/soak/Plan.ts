@@ -32,7 +32,7 @@ export type DiskRole = "server" | "embedded"
  * - `refuse`: nobody listens, `reject`: connections are accepted and reset
  * - `no-sockets`: WebSockets are answered 503, HTTP goes through
  * - `kill`, `terminate`, `freeze`: SIGKILL, SIGTERM, SIGSTOP until SIGCONT
- * - `disk-full`: not a page is free where the program has its data
+ * - `disk-full`: next to nothing is free where the program has its data
  */
 export type Fault =
   | { readonly kind: "reset" | "cut" }

@@ -5,7 +5,7 @@ import * as fs from "node:fs"
 /** A disk of its own for a folder, which can be made full. */
 export interface SmallDisk {
   readonly directory: string
-  /** Not a page is free until the effect ends, after so many ms. */
+  /** Next to nothing is free until the effect ends, after so many ms. */
   readonly fullFor: (millis: number) => Effect.Effect<void>
   readonly isFull: () => boolean
   /** Leaves the files in the folder when the scope closes. */
@@ -19,14 +19,15 @@ const mount = (directory: string, options: string): void => {
   execFileSync("mount", ["-t", "tmpfs", "-o", options, "soak", directory], { stdio: "ignore" })
 }
 
-// What is written meanwhile makes the first sizes too small.
+// What is written meanwhile makes a size too small: each attempt leaves more room, which is soon written too.
 const attempts = 20
+const margin = 64 * 1024
 
 const shrink = (directory: string): void => {
-  for (let attempt = 1;; attempt++) {
+  for (let attempt = 0;; attempt++) {
     const { bfree, blocks, bsize } = fs.statfsSync(directory)
     try {
-      return mount(directory, `remount,size=${(blocks - bfree) * bsize}`)
+      return mount(directory, `remount,size=${(blocks - bfree) * bsize + attempt * margin}`)
     } catch (error) {
       if (attempt === attempts) throw error
     }
