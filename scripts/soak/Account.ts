@@ -154,22 +154,23 @@ const accountForLife = (
 /** Losses that a producer may have before anything is accepted: what it had gathered when it was ended. */
 const expected = new Set(["unclean-end", "undelivered"])
 
-/** What is wrong with the losses that a producer declared before anything was accepted. */
-const judgeRecords = (
+/** What is wrong with the losses that a producer declared: one is missing, or should not have been. */
+const judgeLosses = (
+  producer: Producer,
   lives: ReadonlyArray<Life>,
-  records: ReadonlyArray<DeclaredLoss>
+  losses: ReadonlyArray<DeclaredLoss>
 ): ReadonlyArray<string> => [
   ...lives.flatMap(({ life, uncleanAt }) =>
     uncleanAt === undefined ||
-      records.some(({ reason, timeFrom = Infinity, timeTo = -Infinity }) =>
+      losses.some(({ reason, timeFrom = Infinity, timeTo = -Infinity }) =>
         reason === "unclean-end" && timeFrom <= uncleanAt && uncleanAt <= timeTo
       )
       ? []
       : [`life ${life} did not end by itself at ${new Date(uncleanAt).toISOString()}, and no loss says so`]
   ),
-  ...records.filter(({ reason }) => !expected.has(reason)).map(({ count, reason }) =>
-    `a loss ${reason} of ${count ?? "unknown"} metrics that nothing explains`
-  )
+  ...losses.filter(({ generator, reason }) =>
+    generator === undefined ? producer !== "dropping" || reason !== "drop-oldest" : !expected.has(reason)
+  ).map(({ count, reason }) => `a loss ${reason} of ${count ?? "unknown"} metrics that nothing explains`)
 ]
 
 /**
@@ -188,7 +189,7 @@ export const accountFor = (
   const sums = { asked: 0, told: 0, accepted: 0, stored: 0, pending: 0, lost: 0, doubled: 0, missing: 0 }
   const own = losses.filter(({ stream }) => lives.some((life) => life.stream === stream))
   const records = own.filter(({ generator }) => generator !== undefined)
-  const differences = [...strange, ...judgeRecords(lives, records)]
+  const differences = [...strange, ...judgeLosses(producer, lives, own)]
   for (const life of lives) {
     const one = accountForLife(
       life,

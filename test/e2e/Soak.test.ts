@@ -24,7 +24,7 @@ const accountOf = (
   losses: Parameters<typeof accountFor>[3] = [],
   waiting: Parameters<typeof accountFor>[4] = [],
   lives: ReadonlyArray<Life> = [life]
-) => accountFor("agent", lives, seen, losses, waiting)
+) => accountFor("dropping", lives, seen, losses, waiting)
 
 const lost = { stream: "s", from: 2, to: 4, count: 2, reason: "drop-oldest" }
 
@@ -49,6 +49,14 @@ describe("the account of a soak", () => {
     assert.match(both.differences.join("\n"), /2 are stored and declared lost: 2 to 3/)
     const forgotten = accountOf(seenAs(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0), [], [], [{ ...life, accepted: 6 }])
     assert.match(forgotten.differences.join("\n"), /8 were told accepted, and its outbox knows 6/)
+  })
+
+  it("takes no loss of accepted metrics from who did not choose to drop any, nor for another reason", () => {
+    const seen = seenAs(1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0)
+    const rollback = accountOf(seen, [{ ...lost, reason: "server-rollback" }])
+    assert.match(rollback.differences.join("\n"), /a loss server-rollback of 2 metrics that nothing explains/)
+    const agent = accountFor("agent", [{ ...life, producer: "agent" }], seen, [lost], [])
+    assert.match(agent.differences.join("\n"), /a loss drop-oldest of 2 metrics that nothing explains/)
   })
 
   it("wants a loss that tells of every unclean end, and knows that its offset is no metric", () => {
