@@ -1,6 +1,6 @@
 import { ConfigFile } from "@effect/cli"
 import { type FileSystem, Path } from "@effect/platform"
-import { ConfigProvider, Effect, Layer } from "effect"
+import { Config, ConfigProvider, Effect, Layer } from "effect"
 import * as os from "node:os"
 import { type CliFailure, misuse } from "./CliFailure.js"
 
@@ -23,4 +23,14 @@ export const configurationLayer: Layer.Layer<never, CliFailure, FileSystem.FileS
       }).pipe(Effect.mapError((error) => misuse(`configuration file: ${error.message}`)))
       return Layer.setConfigProvider(ConfigProvider.orElse(environment, () => file))
     })
+  )
+
+/**
+ * What the configuration says for a repeatable option, separated by commas:
+ * @effect/cli never asks it for one.
+ */
+export const configuredList = (name: string): Effect.Effect<ReadonlyArray<string>> =>
+  Config.string(name).pipe(
+    Effect.map((text) => text.split(",").map((item) => item.trim()).filter((item) => item !== "")),
+    Effect.orElseSucceed(() => [])
   )

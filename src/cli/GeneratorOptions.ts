@@ -1,6 +1,7 @@
 import { Options } from "@effect/cli"
 import { Config, Duration, Effect, Either, Option } from "effect"
 import { type CliFailure, misuse } from "./CliFailure.js"
+import { configuredList } from "./Configuration.js"
 import { parsed, parseDuration, parsePairs } from "./Values.js"
 
 /** Options that choose and shape what is collected. */
@@ -103,12 +104,6 @@ export const noGenerators: GeneratorChoice = {
   selfMetrics: false
 }
 
-const list = (name: string): Effect.Effect<ReadonlyArray<string>> =>
-  Config.string(name).pipe(
-    Effect.map((text) => text.split(",").map((item) => item.trim()).filter((item) => item !== "")),
-    Effect.orElseSucceed(() => [])
-  )
-
 /**
  * Settles the generator options. Repeatable ones are read from the
  * environment here, because @effect/cli never asks the configuration for them.
@@ -128,9 +123,9 @@ export const chooseGenerators = (options: {
   readonly noSelfMetrics: boolean
 }): Effect.Effect<GeneratorChoice, CliFailure> =>
   Effect.gen(function*() {
-    const lichess = options.lichess.length > 0 ? options.lichess : yield* list("lichess")
-    const lichessUser = options.lichessUser.length > 0 ? options.lichessUser : yield* list("lichess-user")
-    const pairs = options.tag.length > 0 ? options.tag : yield* list("tags")
+    const lichess = options.lichess.length > 0 ? options.lichess : yield* configuredList("lichess")
+    const lichessUser = options.lichessUser.length > 0 ? options.lichessUser : yield* configuredList("lichess-user")
+    const pairs = options.tag.length > 0 ? options.tag : yield* configuredList("tags")
     const tags = yield* Either.mapLeft(parsePairs(pairs), (message) => misuse(`--tag: ${message}`))
     return {
       system: options.system || (lichess.length + lichessUser.length === 0 && !options.stdin),

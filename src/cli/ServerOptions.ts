@@ -6,9 +6,11 @@ import type { TlsFiles } from "../server/Listener.js"
 import { MetricsServer } from "../server/MetricsServer.js"
 import { MetricStore } from "../store/MetricStore.js"
 import { enforceRetention } from "../store/Retention.js"
+import type { RetentionOptions } from "../store/RetentionAges.js"
 import { SqliteMetricStore } from "../store/SqliteMetricStore.js"
 import type { PipelineSnapshot } from "../telemetry/PipelineStatus.js"
 import { type CliFailure, misuse, toFailure } from "./CliFailure.js"
+import { configuredList } from "./Configuration.js"
 import { readToken, tokenOptions } from "./ConnectionOptions.js"
 import { dataDirectory, dataDirOption } from "./DataDirectory.js"
 import { dashboardFiles, packageInfo } from "./PackageFiles.js"
@@ -51,6 +53,14 @@ export const serverOptions = {
         onSome: parseDuration
       })
     )
+  ),
+  retentionType: Options.text("retention-type").pipe(
+    Options.withPseudoName("NAME=AGE"),
+    Options.withDescription(
+      "Another age for a metric type, as in cpu_percent=7d or network_*=90d; repeatable, the first that fits counts " +
+        "(METRICS_RETENTION_TYPES=a=7d,b=90d)"
+    ),
+    Options.repeated
   ),
   queryTimeout: Options.text("query-timeout").pipe(
     Options.withPseudoName("DURATION"),
@@ -104,6 +114,7 @@ export interface ServerChoice {
   readonly tlsKey?: Option.Option<string>
   /** Zero: keep everything. */
   readonly retention: Duration.Duration
+  readonly retentionType: ReadonlyArray<string>
   /** Bytes. */
   readonly retentionSize: Option.Option<number>
   readonly queryTimeout: Duration.Duration
@@ -146,6 +157,30 @@ const readTls = (
     return { cert, key }
   })
 
+/** Reads `NAME=AGE`; a name may be written with `*`. */
+const parseRetentionType = (
+  text: string
+): Either.Either<{ readonly metricType: string; readonly age: Duration.Duration }, string> => {
+  const at = text.lastIndexOf("=")
+  return at < 1
+    ? Either.left(`"${text}" is no pair; write it like cpu_percent=7d`)
+    : Either.map(parseDuration(text.slice(at + 1)), (age) => ({ metricType: text.slice(0, at), age }))
+}
+
+const retentionOf = ({ retention, retentionType }: ServerChoice): Effect.Effect<RetentionOptions, CliFailure> =>
+  Effect.gen(function*() {
+    const configured = retentionType.length > 0 ? retentionType : yield* configuredList("retention-types")
+    const types = yield* Either.mapLeft(
+      Either.all(configured.map(parseRetentionType)),
+      (message) => misuse(`--retention-type: ${message}`)
+    )
+    const zero = types.find(({ age }) => Duration.toMillis(age) === 0)
+    if (zero !== undefined) {
+      return yield* misuse(`--retention-type ${zero.metricType}=0: would keep nothing; choose an age above 0`)
+    }
+    return { types, age: Duration.toMillis(retention) > 0 ? retention : undefined }
+  })
+
 /** Opens the store and starts the server; both live as long as the scope. */
 export const startServer = (
   choice: ServerChoice,
@@ -168,21 +203,24 @@ export const startServer = (
       ...(pipeline === undefined ? {} : { pipeline })
     })
     const context = yield* Layer.build(
-      Layer.provideMerge(server, SqliteMetricStore.layer({ dataDir, queryTimeout: choice.queryTimeout }))
+      Layer.provideMerge(
+        server,
+        SqliteMetricStore.layer({
+          dataDir,
+          queryTimeout: choice.queryTimeout,
+          retention: yield* retentionOf(choice)
+        })
+      )
     ).pipe(
       Effect.mapError((error) =>
         "reason" in error && error.reason === "Unprotected" ? misuse(error.message) : toFailure(error)
       )
     )
-    const age = Duration.toMillis(choice.retention) > 0 ? choice.retention : undefined
-    const bytes = Option.getOrUndefined(choice.retentionSize)
-    if (age !== undefined || bytes !== undefined) {
-      yield* Effect.forkScoped(Effect.provideService(
-        enforceRetention({ age, bytes }),
-        MetricStore,
-        Context.get(context, MetricStore)
-      ))
-    }
+    yield* Effect.forkScoped(Effect.provideService(
+      enforceRetention({ bytes: Option.getOrUndefined(choice.retentionSize) }),
+      MetricStore,
+      Context.get(context, MetricStore)
+    ))
     const { port, url } = Context.get(context, MetricsServer)
     return { port, url, dataDir, token }
   })

@@ -20,18 +20,23 @@ const isArray = (value: unknown): value is ReadonlyArray<unknown> => Array.isArr
 const decodeItems = (items: ReadonlyArray<unknown>) =>
   Effect.gen(function*() {
     const metrics: Array<GenericMetric> = []
+    const places: Array<number> = []
     const rejected: Array<{ readonly index: number; readonly message: string }> = []
     for (let from = 0; from < items.length; from += slice) {
       if (from > 0) yield* nextTurn
       const to = Math.min(items.length, from + slice)
       for (let index = from; index < to; index++) {
         const decoded = decodeMetricOrPoint(items[index])
-        if (Either.isRight(decoded)) metrics.push(decoded.right)
-        else rejected.push({ index, message: decoded.left })
+        if (Either.isRight(decoded)) {
+          metrics.push(decoded.right)
+          places.push(index)
+        } else rejected.push({ index, message: decoded.left })
       }
     }
-    return { metrics, rejected }
+    return { metrics, places, rejected }
   })
+
+const tooOld = "timestamp: is older than points of this metric type are kept"
 
 /**
  * Takes what a plain client sent: one metric, one point, or an array of them.
@@ -53,13 +58,16 @@ export const takePlain = (
         message: `${items.length} items at once; send at most ${maxItems}`
       })
     }
-    const { metrics, rejected } = yield* decodeItems(items)
+    const { metrics, places, rejected } = yield* decodeItems(items)
     if (metrics.length > 0) {
       const points: Points = pointsOf(metrics, yield* Clock.currentTimeMillis)
-      yield* counters.commits.measure(store.commitPlain(points))
+      const late = yield* counters.commits.measure(store.commitPlain(points))
+      for (const place of late) rejected.push({ index: places[place], message: tooOld })
+      if (late.length > 0) rejected.sort((a, b) => a.index - b.index)
     }
+    const accepted = items.length - rejected.length
     counters.plainRequests++
-    counters.points += metrics.length
+    counters.points += accepted
     counters.rejected += rejected.length
-    return { accepted: metrics.length, rejected }
+    return { accepted, rejected }
   })

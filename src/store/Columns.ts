@@ -36,9 +36,9 @@ const filterPoints = (columns: Columns, keep: (i: number) => boolean): Columns =
   return { series, time, value, fields }
 }
 
-/** The points that are not older than `before`, in their order. */
-export const dropBefore = (columns: Columns, before: number): Columns =>
-  filterPoints(columns, (i) => columns.time[i] >= before)
+/** The points that are not older than `before` tells for their series, in their order. */
+export const dropBefore = (columns: Columns, before: (id: number) => number | undefined): Columns =>
+  filterPoints(columns, (i) => columns.time[i] >= (before(columns.series[i]) ?? -Infinity))
 
 /** The points from an index on. */
 export const pointsFrom = (points: Points, first: number): Points =>

@@ -11,7 +11,7 @@ const slice = 32
 const expireSeries = (
   parts: StoreParts,
   entries: ReadonlyArray<SeriesEntry>,
-  before: number
+  beforeOf: (metricType: string) => number
 ): Effect.Effect<number, StoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const { chunks, commits, head, index, statements } = parts
@@ -20,6 +20,7 @@ const expireSeries = (
       commits.writeNow({
         run: () =>
           entries.map((entry) => {
+            const before = beforeOf(entry.series.metricType)
             const { first: firstInChunks = Infinity, removed } = chunks.expire(entry.id, before)
             // Points that came in since it was flushed.
             const waiting = head.get(entry.id)?.time ?? []
@@ -33,10 +34,10 @@ const expireSeries = (
               const values = [left, first, entry.last, own?.time ?? null, own?.value ?? null, fields] as const
               statements.changeSeries.run(...values, entry.id)
             }
-            return { id: entry.id, first, removed }
+            return { id: entry.id, before, first, removed }
           }),
         committed: (changes) => {
-          for (const { first, id, removed } of changes) {
+          for (const { before, first, id, removed } of changes) {
             expired += removed
             if (first === Infinity) index.free([id])
             else index.remove(id, removed, first, before)
@@ -48,10 +49,14 @@ const expireSeries = (
   })
 
 /**
- * Deletes the points older than `before` (ms since the epoch), in slices, and
- * answers how many they were. Series without points are forgotten.
+ * Deletes the points older than `before` tells for their metric type (ms since
+ * the epoch), in slices, and answers how many they were. Series without points
+ * are forgotten.
  */
-export const expirePoints = (parts: StoreParts, before: number): Effect.Effect<number, StoreError> =>
+export const expirePoints = (
+  parts: StoreParts,
+  before: (metricType: string) => number
+): Effect.Effect<number, StoreError> =>
   Effect.gen(function*() {
     const { head, index } = parts
     let expired = 0
@@ -60,7 +65,10 @@ export const expirePoints = (parts: StoreParts, before: number): Effect.Effect<n
       const entries = older.slice(from, from + slice)
       // Chunks first: on a full disk they make the room for the rest.
       expired += yield* expireSeries(parts, entries, before)
-      const waiting = entries.filter(({ id }) => head.get(id)?.time.some((time) => time < before))
+      const waiting = entries.filter(({ id, series }) => {
+        const oldest = before(series.metricType)
+        return head.get(id)?.time.some((time) => time < oldest)
+      })
       if (waiting.length > 0) {
         // The log would bring them back: what is to go must stand in chunks.
         yield* flushSeries(parts, waiting.flatMap(({ id }) => head.get(id) ?? []))

@@ -16,9 +16,10 @@ import { nextTurn } from "./nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
 import { startQuery } from "./query/QueryRun.js"
 import { learnHere, makeSeriesMatcher, type SeriesMatcher } from "./query/SeriesMatcher.js"
+import { RetentionAges, type RetentionOptions, withoutPoints } from "./RetentionAges.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { storeId } from "./StoreId.js"
-import { admit, admitSkip, lossesOf, newStream, type StreamState } from "./StreamRules.js"
+import { admit, admitSkip, lateLosses, lossesOf, newStream, type StreamState } from "./StreamRules.js"
 
 interface Row {
   readonly columns: Columns
@@ -33,10 +34,13 @@ const slice = 50_000
 export interface MemoryMetricStoreOptions {
   /** Most series of one metric type (default 10,000); points of further ones share an overflow series. */
   readonly maxSeries?: number
+  /** How long points are kept (default: for ever). */
+  readonly retention?: RetentionOptions
 }
 
-const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
+const make = ({ maxSeries = DEFAULT_MAX_SERIES, retention }: MemoryMetricStoreOptions) =>
   Effect.gen(function*() {
+    const ages = new RetentionAges(retention)
     const id = yield* storeId
     const index = new SeriesIndex()
     const live = new LiveFeed()
@@ -90,15 +94,18 @@ const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
           if (state instanceof StreamOwnedError) return state
           const admission = admit(batch, state.next)
           if (admission._tag === "Gap") return Effect.succeed({ _tag: "Gap", next: state.next })
-          const points = pointsFrom(batch.points, admission.firstPoint)
+          const offered = pointsFrom(batch.points, admission.firstPoint)
+          const late = ages.lateOf(offered, now)
+          const points = withoutPoints(offered, late)
           store(points, now)
           streams.set(batch.stream, {
             ...state,
             next: admission.next,
             rejected: state.rejected + admission.rejected.length,
+            lost: state.lost + late.length,
             lastSeen: now
           })
-          losses.push(...lossesOf(batch, admission.rejected, now))
+          losses.push(...lossesOf(batch, admission.rejected, now), ...lateLosses(batch, admission, late, now))
           rejections.set(batch.stream, [...rejections.get(batch.stream) ?? [], ...admission.rejected])
           const rejected = forget(batch)
           live.publish(points)
@@ -117,8 +124,11 @@ const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
         }),
       commitPlain: (points) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
-          store(points, now)
-          live.publish(points)
+          const late = ages.lateOf(points, now)
+          const kept = withoutPoints(points, late)
+          store(kept, now)
+          live.publish(kept)
+          return late
         }),
       query: (query) =>
         Effect.gen(function*() {
@@ -159,15 +169,18 @@ const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
       })),
       ready: Effect.void,
       expire: (before) =>
-        Effect.sync(() => {
-          const older = index.olderThan(before)
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          const beforeOf = (metricType: string) => before ?? ages.before(metricType, now)
+          const older = index.olderThan(beforeOf)
+          const bounds = new Map(older.map(({ id, series }) => [id, beforeOf(series.metricType)]))
+          const newest = Math.max(-Infinity, ...bounds.values())
           const left = new Map<number, { points: number; first: number }>()
           for (const { id } of older) left.set(id, { points: 0, first: Infinity })
           const kept: Array<Row> = []
           for (const row of rows) {
-            if (row.to < before) continue
-            const columns = row.from >= before ? row.columns : dropBefore(row.columns, before)
+            const columns = row.from >= newest ? row.columns : dropBefore(row.columns, (id) => bounds.get(id))
             const [from, to] = timeSpan(columns.time)
+            if (columns.time.length === 0) continue
             kept.push({ columns, from, to })
             for (let i = 0; i < columns.time.length; i++) {
               const own = left.get(columns.series[i])
@@ -182,7 +195,7 @@ const make = ({ maxSeries = DEFAULT_MAX_SERIES }: MemoryMetricStoreOptions) =>
             const own = left.get(id) ?? { points: 0, first: Infinity }
             expired += points - own.points
             if (own.points === 0) index.free([id])
-            else index.remove(id, points - own.points, own.first, before)
+            else index.remove(id, points - own.points, own.first, bounds.get(id) ?? -Infinity)
           }
           return expired
         }),

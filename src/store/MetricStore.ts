@@ -236,7 +236,10 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
     { readonly next: number; readonly rejected: ReadonlyArray<Rejection> },
     StoreError | StreamOwnedError
   >
-  /** Checks contiguity and stores points, rejections and the new `next` in one transaction. */
+  /**
+   * Checks contiguity and stores points, rejections and the new `next` in one transaction. Points that are beyond the
+   * retention are not stored, and written down as a loss in it.
+   */
   readonly commit: (batch: StreamBatch) => Effect.Effect<CommitResult, StoreError | StreamOwnedError>
   /**
    * Declares that the offsets `from` ≤ o < `to` will never come. With `loss` they
@@ -249,8 +252,11 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
     reason: string,
     loss?: CollectorLoss
   ) => Effect.Effect<CommitResult, StoreError | StreamOwnedError>
-  /** Stores points of plain mode, which have no stream. */
-  readonly commitPlain: (points: Points) => Effect.Effect<void, StoreError>
+  /**
+   * Stores points of plain mode, which have no stream. Answers the places of those that are beyond the retention, which
+   * were not stored.
+   */
+  readonly commitPlain: (points: Points) => Effect.Effect<ReadonlyArray<number>, StoreError>
   readonly query: (query: StoreQuery) => Effect.Effect<QueryAnswer, StoreError | QueryError>
   readonly series: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<SeriesInfo>, StoreError | QueryError>
   /** The newest point of each series; points more than 5 min in the future do not count. */
@@ -262,8 +268,11 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
   readonly stats: Effect.Effect<StoreStats, StoreError>
   /** Succeeds when the store reads and writes; fails with what the newest write failed with. */
   readonly ready: Effect.Effect<void, StoreError>
-  /** Deletes points older than `before` (ms since the epoch); answers how many went. */
-  readonly expire: (before: number) => Effect.Effect<number, StoreError>
+  /**
+   * Deletes points older than `before` (ms since the epoch), without it those beyond the store's retention; answers how
+   * many went.
+   */
+  readonly expire: (before?: number) => Effect.Effect<number, StoreError>
   /**
    * Points as they are committed, one element a commit. A reader that is slow
    * loses the oldest (at most `capacity` commits are kept for it) and sees a

@@ -1,10 +1,8 @@
-import { Clock, Duration, Effect, Schedule } from "effect"
+import { Duration, Effect, Schedule } from "effect"
 import { MetricStore, type QueryError, type StoreError } from "./MetricStore.js"
 
-/** How much is kept; what is absent is no limit. */
+/** What is enforced beside the ages that a store was given. */
 export interface Retention {
-  /** Points older than this go. */
-  readonly age?: Duration.Duration | undefined
   /** While the store uses more bytes, its oldest day (UTC) goes. The day that is the only one stays. */
   readonly bytes?: number | undefined
 }
@@ -16,11 +14,10 @@ const day = Duration.toMillis("1 day")
 
 type Store = typeof MetricStore.Service
 
-const enforceAge = (store: Store, age: Duration.Duration): Effect.Effect<void, StoreError> =>
+const enforceAge = (store: Store): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
-    const now = yield* Clock.currentTimeMillis
-    const removed = yield* store.expire(now - Duration.toMillis(age))
-    if (removed > 0) yield* Effect.logInfo(`retention: ${removed} points older than ${Duration.format(age)} deleted`)
+    const removed = yield* store.expire()
+    if (removed > 0) yield* Effect.logInfo(`retention: ${removed} points deleted that were older than they are kept`)
   })
 
 const enforceBytes = (store: Store, bytes: number): Effect.Effect<void, StoreError | QueryError> =>
@@ -48,10 +45,10 @@ const enforceBytes = (store: Store, bytes: number): Effect.Effect<void, StoreErr
  * as it runs. What goes is logged with its count; a failure is logged and the
  * next hour tries again.
  */
-export const enforceRetention = ({ age, bytes }: Retention): Effect.Effect<never, never, MetricStore> =>
+export const enforceRetention = ({ bytes }: Retention = {}): Effect.Effect<never, never, MetricStore> =>
   Effect.gen(function*() {
     const store = yield* MetricStore
-    if (age !== undefined) yield* enforceAge(store, age)
+    yield* enforceAge(store)
     if (bytes !== undefined) yield* enforceBytes(store, bytes)
   }).pipe(
     Effect.catchAll((error) => Effect.logError(`retention: ${error.message}`)),

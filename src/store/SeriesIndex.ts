@@ -133,9 +133,9 @@ export class SeriesIndex {
     }
   }
 
-  /** The series that hold points older than `before`. */
-  olderThan(before: number): ReadonlyArray<SeriesEntry> {
-    return Array.from(this.byId.values()).filter(({ first }) => first < before)
+  /** The series that hold points older than `before` tells for their metric type. */
+  olderThan(before: (metricType: string) => number): ReadonlyArray<SeriesEntry> {
+    return Array.from(this.byId.values()).filter(({ first, series }) => first < before(series.metricType))
   }
 
   /** The series that have points and are of the metric type of a filter, if it names one. */

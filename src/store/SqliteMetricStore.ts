@@ -22,6 +22,7 @@ import {
 } from "./MetricStore.js"
 import { nextTurn } from "./nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
+import { RetentionAges, type RetentionOptions, withoutPoints } from "./RetentionAges.js"
 import { RollupQueue } from "./RollupQueue.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { makeStoreReader } from "./query/StoreReader.js"
@@ -32,7 +33,7 @@ import { STORE_APPLICATION_ID, storeMigrations } from "./StoreSchema.js"
 import { loadStore } from "./StoreStart.js"
 import { prepareStatements } from "./StoreStatements.js"
 import { watchWrites } from "./WriteWatch.js"
-import { admit, admitSkip, lossesOf, newStream, type StreamState } from "./StreamRules.js"
+import { admit, admitSkip, lateLosses, lossesOf, newStream, type StreamState } from "./StreamRules.js"
 
 /** Where a {@link SqliteMetricStore} keeps its file. */
 export interface SqliteMetricStoreOptions {
@@ -46,6 +47,8 @@ export interface SqliteMetricStoreOptions {
   readonly maxSeries?: number
   /** When points that are in the log become chunks (default: 256 points of a series, 15 minutes, 64 MiB of log). */
   readonly flush?: Partial<FlushLimits>
+  /** How long points are kept (default: for ever); `MetricStore.expire` deletes what is beyond it. */
+  readonly retention?: RetentionOptions
   /** How long a query may take, what it waits for others included (default 30 seconds). */
   readonly queryTimeout?: Duration.DurationInput
   /** Most series that one query may read (default 100,000). */
@@ -100,7 +103,8 @@ const make = (
     maxBytes,
     maxQuerySeries = 100_000,
     maxSeries = DEFAULT_MAX_SERIES,
-    queryTimeout = "30 seconds"
+    queryTimeout = "30 seconds",
+    retention
   }: SqliteMetricStoreOptions
 ): Effect.Effect<typeof MetricStore.Service, SqliteFileError | StoreError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -122,6 +126,7 @@ const make = (
     const live = new LiveFeed()
     const chunks = yield* tryStore(() => new ChunkTable(db, limits.chunkPoints))
     const rollups = new RollupQueue(limits.rollupPoints)
+    const ages = new RetentionAges(retention)
     const parts: StoreParts = { path, statements, commits, chunks, index, head, rollups, limits, faults }
     yield* loadStore(parts)
     const reader = yield* makeStoreReader(path, index, head, {
@@ -202,14 +207,18 @@ const make = (
           if (state instanceof StreamOwnedError) return { answer: state, stored: nothing }
           const admission = admit(batch, state.next)
           if (admission._tag === "Gap") return { answer: { _tag: "Gap", next: state.next }, stored: nothing }
-          const stored = store(pointsFrom(batch.points, admission.firstPoint))
+          const offered = pointsFrom(batch.points, admission.firstPoint)
+          const late = ages.lateOf(offered, now)
+          const stored = store(withoutPoints(offered, late))
           statements.setStream.run({
             ...state,
             next: admission.next,
             rejected: state.rejected + admission.rejected.length,
+            lost: state.lost + late.length,
             lastSeen: now
           })
           for (const loss of lossesOf(batch, admission.rejected, now)) statements.addLoss.run(loss)
+          for (const loss of lateLosses(batch, admission, late, now)) statements.addLoss.run(loss)
           for (const [offset, reason] of admission.rejected) statements.addRejection.run(batch.stream, offset, reason)
           const rejected = forget(batch)
           const count = stored.points.time.length
@@ -227,16 +236,20 @@ const make = (
           return { answer: { _tag: "Committed", next, rejected: forget(writer), stored: 0 }, stored: nothing }
         }),
       commitPlain: (points) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          Effect.asVoid(commits.write({ run: () => store(points), committed: (stored) => show(stored, now) }))),
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const late = ages.lateOf(points, now)
+          const kept = withoutPoints(points, late)
+          return Effect.as(
+            commits.write({ run: () => store(kept), committed: (stored) => show(stored, now) }),
+            late
+          )
+        }),
       query: reader.ask,
       series: (filter) =>
-        Effect.flatMap(reader.matching(filter), (matches) =>
-          reading(() => index.infos(filter, matches))),
+        Effect.flatMap(reader.matching(filter), (matches) => reading(() => index.infos(filter, matches))),
       latest: (filter) =>
         Effect.flatMap(reader.matching(filter), (matches) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) =>
-            reading(() => index.latest(filter, matches, now)))),
+          Effect.flatMap(Clock.currentTimeMillis, (now) => reading(() => index.latest(filter, matches, now)))),
       matcher: reader.matcher,
       losses: (limit) =>
         reading(() => statements.losses.all(limit)),
@@ -249,7 +262,12 @@ const make = (
         batches: head.logRows
       })),
       ready: Effect.flatMap(reading(() => commits.health().problem), (problem) => problem ?? Effect.void),
-      expire: (before) => Effect.zipLeft(expirePoints(parts, before), returnSpace(db)),
+      expire: (before) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          Effect.zipLeft(
+            expirePoints(parts, (metricType) => before ?? ages.before(metricType, now)),
+            returnSpace(db)
+          )),
       live: (capacity) => live.read(capacity)
     })
   })

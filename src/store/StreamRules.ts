@@ -1,3 +1,4 @@
+import { BEYOND_RETENTION } from "./RetentionAges.js"
 import type { CollectorLoss, Rejection, StoredLoss, StreamBatch, StreamWriter } from "./MetricStore.js"
 
 /** What a store keeps of a stream, beside its rejections. */
@@ -69,7 +70,7 @@ export const admitSkip = (
   told: CollectorLoss | undefined,
   now: number
 ): SkipAdmission => {
-  const { declarations, lost, next, sender, stream } = state
+  const { declarations, lost, next } = state
   if (from > next) return { _tag: "Gap" }
   if (to <= next) return { _tag: "Admitted", state: { ...state, lastSeen: now }, loss: undefined }
   const offsets = to - next
@@ -82,23 +83,49 @@ export const admitSkip = (
       ...(told === undefined ? { lost: lost + offsets } : { declarations: declarations + offsets })
     },
     loss: {
-      stream,
-      sender,
-      fromOffset: next,
-      toOffset: to,
-      count: told === undefined ? offsets : told.count,
-      reason,
-      at: now,
-      generator: told?.generator ?? null,
-      timeFrom: told?.from ?? null,
-      timeTo: told?.to ?? null
+      ...lossOfMetrics(state, { from: next, to, count: offsets }, reason, now),
+      ...(told === undefined
+        ? undefined
+        : { count: told.count, generator: told.generator, timeFrom: told.from, timeTo: told.to })
     }
   }
 }
 
+/** A loss of offsets that were metrics. */
+const lossOfMetrics = (
+  { sender, stream }: Pick<StreamWriter, "sender" | "stream">,
+  { count, from, to }: { readonly from: number; readonly to: number; readonly count: number },
+  reason: string,
+  at: number
+): StoredLoss => ({
+  stream,
+  sender,
+  fromOffset: from,
+  toOffset: to,
+  count,
+  reason,
+  at,
+  generator: null,
+  timeFrom: null,
+  timeTo: null
+})
+
+/** The loss that points are which came when their time was over: of the new points of a batch those at `late`. */
+export const lateLosses = (
+  batch: StreamBatch,
+  { firstPoint }: { readonly firstPoint: number },
+  late: ReadonlyArray<number>,
+  at: number
+): ReadonlyArray<StoredLoss> => {
+  if (late.length === 0) return []
+  const from = batch.offset[firstPoint + late[0]]
+  const to = batch.offset[firstPoint + late[late.length - 1]] + 1
+  return [lossOfMetrics(batch, { from, to, count: late.length }, BEYOND_RETENTION, at)]
+}
+
 /** The losses that rejections are: one for each reason, so that a broken sender does not flood the list. */
 export const lossesOf = (
-  { sender, stream }: StreamWriter,
+  writer: StreamWriter,
   rejected: ReadonlyArray<Rejection>,
   at: number
 ): ReadonlyArray<StoredLoss> => {
@@ -112,16 +139,5 @@ export const lossesOf = (
       own.count++
     }
   }
-  return Array.from(byReason, ([reason, { count, from, to }]) => ({
-    stream,
-    sender,
-    fromOffset: from,
-    toOffset: to,
-    count,
-    reason: `rejected: ${reason}`,
-    at,
-    generator: null,
-    timeFrom: null,
-    timeTo: null
-  }))
+  return Array.from(byReason, ([reason, loss]) => lossOfMetrics(writer, loss, `rejected: ${reason}`, at))
 }

@@ -426,7 +426,7 @@ describe("back-pressure and watching", () => {
         MetricStore,
         Effect.map(Layer.build(memoryStore), (context) => ({
           ...Context.get(context, MetricStore),
-          commitPlain: () => gate.await
+          commitPlain: () => Effect.as(gate.await, [])
         }))
       )
     ))

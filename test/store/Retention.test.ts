@@ -1,10 +1,12 @@
 import { describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, TestClock } from "effect"
+import { Context, Effect, Fiber, Layer, type Scope, TestClock } from "effect"
 import * as assert from "node:assert/strict"
-import { makeSeries } from "../../src/domain/Series.js"
+import { makeSeries, type Points } from "../../src/domain/Series.js"
+import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
 import { MetricStore } from "../../src/store/MetricStore.js"
 import { nextTurn } from "../../src/store/nextTurn.js"
 import { enforceRetention, type Retention } from "../../src/store/Retention.js"
+import { RetentionAges, type RetentionOptions } from "../../src/store/RetentionAges.js"
 import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
 
@@ -38,11 +40,18 @@ const enforceOnce = (retention: Retention) =>
     yield* Fiber.interrupt(running)
   })
 
-const inStore = <E>(body: (store: typeof MetricStore.Service) => Effect.Effect<void, E, MetricStore>) => () =>
+const inStore = <E>(
+  body: (store: typeof MetricStore.Service) => Effect.Effect<void, E, MetricStore>,
+  retention?: RetentionOptions
+) =>
+() =>
   Effect.gen(function*() {
     const dataDir = yield* temporaryDirectory
     yield* TestClock.setTime(today + day / 2)
-    yield* Effect.provide(Effect.flatMap(MetricStore, body), SqliteMetricStore.layer({ dataDir }))
+    yield* Effect.provide(
+      Effect.flatMap(MetricStore, body),
+      SqliteMetricStore.layer({ dataDir, ...(retention === undefined ? {} : { retention }) })
+    )
   })
 
 describe("retention", () => {
@@ -50,16 +59,15 @@ describe("retention", () => {
     "by age deletes what is older, now and every hour",
     inStore((store) =>
       Effect.gen(function*() {
-        yield* fill(store, [9, 5, 2, 0], 1_000)
-        const running = yield* Effect.fork(enforceRetention({ age: Duration.days(6) }))
+        yield* fill(store, [5, 2, 0], 1_000)
+        const running = yield* Effect.fork(enforceRetention())
         yield* Effect.repeatN(nextTurn, 100)
         assert.deepEqual(yield* daysLeft(store), [5, 2, 0])
         yield* TestClock.adjust("2 days")
         yield* Effect.repeatN(nextTurn, 100)
         assert.deepEqual(yield* daysLeft(store), [2, 0])
         yield* Fiber.interrupt(running)
-      })
-    )
+      }), { age: "6 days" })
   )
 
   it.scoped(
@@ -90,4 +98,92 @@ describe("retention", () => {
       })
     )
   )
+})
+
+describe("ages of metric types", () => {
+  const ages = new RetentionAges({
+    age: "30 days",
+    types: [
+      { metricType: "network_receive_*", age: "1 day" },
+      { metricType: "network_*", age: "7 days" },
+      { metricType: "a.b", age: "2 days" }
+    ]
+  })
+  const days = (metricType: string) => -ages.before(metricType, 0) / day
+
+  it("are those of the first rule that fits the whole name, else the age of all", () => {
+    assert.equal(days("network_receive_bytes"), 1)
+    assert.equal(days("network_transmit_bytes"), 7)
+    assert.equal(days("my_network_errors"), 30)
+    assert.equal(days("a.b"), 2)
+    assert.equal(days("a_b"), 30)
+    assert.equal(new RetentionAges({ types: [{ metricType: "x", age: "1 day" }] }).before("y", 0), -Infinity)
+  })
+
+  const options: RetentionOptions = { types: [{ metricType: "short", age: "2 days" }] }
+  const stores: ReadonlyArray<readonly [string, Effect.Effect<Layer.Layer<MetricStore, unknown>, never, Scope.Scope>]> =
+    [
+      ["memory", Effect.succeed(MemoryMetricStore.layerWith({ retention: options }))],
+      [
+        "SQLite",
+        Effect.map(temporaryDirectory, (dataDir) => SqliteMetricStore.layer({ dataDir, retention: options }))
+      ]
+    ]
+  const points = (list: ReadonlyArray<readonly [metricType: string, daysAgo: number]>): Points => ({
+    series: list.map(([metricType]) => makeSeries("test", metricType, {})),
+    time: list.map(([, ago]) => today - ago * day),
+    value: list.map((_, i) => i),
+    fields: list.map(() => undefined)
+  })
+  const left = (store: typeof MetricStore.Service) =>
+    Effect.map(
+      store.series({}),
+      (all) => Object.fromEntries(all.map(({ metricType, points }) => [metricType, points]))
+    )
+
+  for (const [name, layer] of stores) {
+    it.scoped(`each go in their own time (${name})`, () =>
+      Effect.gen(function*() {
+        yield* TestClock.setTime(today)
+        const store = Context.get(yield* Layer.build(yield* layer), MetricStore)
+        assert.deepEqual(
+          yield* store.commitPlain(points([["short", 1], ["long", 1], ["short", 0.5], ["long", 100]])),
+          []
+        )
+        assert.equal(yield* store.expire(), 0)
+        yield* TestClock.adjust("30 hours")
+        assert.equal(yield* store.expire(), 1)
+        assert.deepEqual(yield* left(store), { short: 1, long: 2 })
+        yield* TestClock.adjust("30 hours")
+        assert.equal(yield* store.expire(), 1)
+        assert.deepEqual(yield* left(store), { long: 2 })
+      }))
+
+    it.scoped(`late points are not stored, and written down as lost (${name})`, () =>
+      Effect.gen(function*() {
+        yield* TestClock.setTime(today)
+        const store = Context.get(yield* Layer.build(yield* layer), MetricStore)
+        const writer = { stream: "s", sender: "here", owner: "", acked: 0 }
+        const batch = {
+          ...writer,
+          first: 0,
+          count: 6,
+          points: points([["short", 3], ["long", 3], ["short", 1], ["short", 4], ["long", 0]]),
+          offset: [0, 1, 3, 4, 5],
+          rejected: [[2, "value: expected a finite number"] as const]
+        }
+        const answer = yield* store.commit(batch)
+        assert.deepEqual(answer, { _tag: "Committed", next: 6, rejected: batch.rejected, stored: 3 })
+        assert.deepEqual(yield* left(store), { short: 1, long: 2 })
+        const late = (yield* store.losses(10)).filter(({ reason }) => reason === "beyond retention")
+        assert.deepEqual(late.map(({ count, fromOffset, toOffset }) => [fromOffset, toOffset, count]), [[0, 5, 2]])
+        const [stream] = yield* store.streams
+        assert.equal(stream.next - stream.rejected - stream.lost - stream.declarations, 3)
+        // Sent again, it is taken for what it is.
+        assert.equal((yield* store.commit(batch))._tag, "Committed")
+        assert.equal((yield* store.streams)[0].lost, 2)
+        assert.deepEqual(yield* store.commitPlain(points([["long", 9], ["short", 9], ["short", 0]])), [1])
+        assert.deepEqual(yield* left(store), { short: 2, long: 3 })
+      }))
+  }
 })
