@@ -15,7 +15,7 @@ import {
 } from "./chunk/SeriesColumns.js"
 import type { HeadSeries } from "./Head.js"
 import { ChunkReader } from "./ChunkReader.js"
-import { RollupTable } from "./RollupTable.js"
+import { type RollupBacklog, RollupTable } from "./RollupTable.js"
 
 interface Tail {
   readonly id: number
@@ -144,6 +144,11 @@ export class ChunkTable extends ChunkReader {
       this.replace(id, slicePoints(read.right, from, read.right.time.length))
     }
     return { removed, first: this.first.get(series) ?? undefined }
+  }
+
+  /** The days of a series whose rollups are behind, oldest first. */
+  rollupBacklog(series: number): ReadonlyArray<RollupBacklog> {
+    return this.rollups.backlog(series)
   }
 
   /** Brings the rollup of a series and day up to date. */

@@ -1,7 +1,10 @@
 import { Clock, Effect } from "effect"
+import { dayOf } from "./chunk/SeriesColumns.js"
+import { storeError } from "./GroupCommit.js"
 import type { HeadSeries } from "./Head.js"
 import type { StoreError } from "./MetricStore.js"
 import { nextTurn } from "./nextTurn.js"
+import type { SeriesDay } from "./RollupQueue.js"
 import type { StoreParts } from "./StoreParts.js"
 
 /** How long to leave a file alone that could not be written. */
@@ -66,21 +69,59 @@ const flushDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>
 // Rollups of one transaction: about 5 ms of work.
 const rollupSlice = 6
 
+const roll = ({ chunks, commits }: StoreParts, due: ReadonlyArray<SeriesDay>): Effect.Effect<void, StoreError> =>
+  commits.writeNow({
+    run: () => {
+      for (const { day, series } of due) chunks.roll(series, day)
+    },
+    committed: () => undefined
+  }).pipe(
+    Effect.tapError(() => Effect.sync(() => chunks.forget())),
+    Effect.zipRight(nextTurn)
+  )
+
 /** Brings rollups up to date, in slices. */
-const rollDue = ({ chunks, commits, rollups }: StoreParts): Effect.Effect<void, StoreError> =>
+const rollDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
     while (true) {
-      const due = rollups.take(rollupSlice)
+      const due = parts.rollups.take(rollupSlice)
       if (due.length === 0) return
-      yield* commits.writeNow({
-        run: () => {
-          for (const { day, series } of due) chunks.roll(series, day)
-        },
-        committed: () => undefined
+      yield* roll(parts, due)
+    }
+  })
+
+// Series looked through in one turn of the event loop: about 5 ms.
+const backlogSlice = 100
+
+/**
+ * Brings the rollups of all days up to date that ended while nobody looked,
+ * because the process did; once, after a start. A failure is logged: answers
+ * only take longer without rollups.
+ */
+export const catchUpRollups = (parts: StoreParts): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { chunks, index, limits } = parts
+    const today = dayOf(yield* Clock.currentTimeMillis)
+    const { ids } = index
+    for (let from = 0; from < ids.length; from += backlogSlice) {
+      const due = yield* Effect.try({
+        try: () =>
+          ids.slice(from, from + backlogSlice).flatMap((series) => {
+            const days = chunks.rollupBacklog(series)
+            return days
+              .filter(({ day, points }, i) => i < days.length - 1 || day < today || points >= limits.rollupPoints)
+              .map(({ day }): SeriesDay => ({ series, day }))
+          }),
+        catch: storeError
       })
+      for (let next = 0; next < due.length; next += rollupSlice) {
+        yield* roll(parts, due.slice(next, next + rollupSlice))
+      }
       yield* nextTurn
     }
-  }).pipe(Effect.tapError(() => Effect.sync(() => chunks.forget())))
+  }).pipe(Effect.catchAll(({ message }) =>
+    Effect.logError(`${parts.path}: rollups of earlier days could not be brought up to date: ${message}`)
+  ))
 
 /** Waits until something is full or old; no timer runs while nothing waits. */
 const untilDue = ({ head, limits }: StoreParts, wake: Effect.Latch): Effect.Effect<void> =>

@@ -29,10 +29,18 @@ export class RollupReader {
   }
 }
 
+/** A day of a series with chunks that its rollup does not hold. */
+export interface RollupBacklog {
+  readonly day: number
+  /** Points of these chunks. */
+  readonly points: number
+}
+
 /** Writes rollups. Every method runs inside a transaction of the caller. */
 export class RollupTable extends RollupReader {
   private readonly set: Sqlite.Statement<[number, number, number, Buffer]>
   private readonly remove: Sqlite.Statement<[number, number]>
+  private readonly behind: Sqlite.Statement<[number], RollupBacklog>
   private readonly buffer = new PointBuffer()
   private readonly rollup = new DayRollup()
 
@@ -40,6 +48,15 @@ export class RollupTable extends RollupReader {
     super(db)
     this.set = db.prepare("INSERT OR REPLACE INTO rollups (series, day, up_to, data) VALUES (?, ?, ?, ?)")
     this.remove = db.prepare("DELETE FROM rollups WHERE series = ? AND day <= ?")
+    // Division of whole numbers rounds towards zero, days are rounded down.
+    this.behind = db.prepare(
+      `SELECT day, sum(count) AS points FROM (
+        SELECT id, series, count, (first - ((first % ${DAY}) + ${DAY}) % ${DAY}) / ${DAY} AS day
+        FROM chunks WHERE series = ?
+      ) AS placed
+      WHERE id > coalesce((SELECT up_to FROM rollups WHERE series = placed.series AND day = placed.day), 0)
+      GROUP BY day ORDER BY day`
+    )
   }
 
   /** The newest chunk that a rollup holds; 0 when there is no rollup. */
@@ -65,6 +82,11 @@ export class RollupTable extends RollupReader {
       upTo = id
     }
     if (this.rollup.rows > 0) this.set.run(series, day, upTo, encodeRollup(this.rollup))
+  }
+
+  /** The days of a series whose rollups are behind, oldest first. */
+  backlog(series: number): ReadonlyArray<RollupBacklog> {
+    return this.behind.all(series)
   }
 
   /** Deletes the rollups of a series up to a day. */

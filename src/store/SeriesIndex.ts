@@ -54,6 +54,11 @@ export class SeriesIndex {
     return size
   }
 
+  /** The ids of all series, in the order of their definitions. */
+  get ids(): ReadonlyArray<number> {
+    return Array.from(this.byId.keys())
+  }
+
   /** Series of a metric type. */
   sizeOf(metricType: string): number {
     return this.byType.get(metricType)?.size ?? 0

@@ -7,7 +7,7 @@ import { SqliteFile, type SqliteFileError } from "../sqlite/SqliteFile.js"
 import { ChunkTable } from "./ChunkTable.js"
 import { type Columns, pointsFrom } from "./Columns.js"
 import { expirePoints } from "./Expire.js"
-import { keepFlushing, wantsFlush } from "./Flush.js"
+import { catchUpRollups, keepFlushing, wantsFlush } from "./Flush.js"
 import { type GroupCommit, makeGroupCommit, storeClosed, storeError } from "./GroupCommit.js"
 import { Head } from "./Head.js"
 import { LiveFeed } from "./LiveFeed.js"
@@ -135,6 +135,7 @@ const make = (
     })
     const wake = yield* Effect.makeLatch(wantsFlush(parts))
     yield* Effect.forkScoped(keepFlushing(parts, wake))
+    yield* Effect.forkScoped(catchUpRollups(parts))
     yield* watchWrites(path, commits, () => db.exec(writeProbe))
 
     const reading = <A>(run: () => A): Effect.Effect<A, StoreError> =>

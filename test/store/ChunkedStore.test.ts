@@ -188,6 +188,31 @@ describe("what is asked for after a restart", () => {
     }))
 })
 
+describe("rollups of days that ended while the store was closed", () => {
+  it.scoped("are made after the next start, those of the day that goes on are not", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const day = 86_400_000
+      const days = [-3, -2, -1, 0, 20_000, 20_002, 20_003]
+      yield* TestClock.setTime(20_003 * day + 1_000_000)
+      yield* withStore({ dataDir, flush: { chunkPoints: 4, maxAge: 0 } }, (store) =>
+        Effect.zipRight(
+          Effect.forEach(days, (own) => store.commitPlain(pointsOf(0, 40, (n) => own * day + n))),
+          settle
+        ))
+      const rollups = () =>
+        inspect(dataDir, "SELECT series || ' ' || day || ' ' || up_to || ' ' || hex(data) FROM rollups")
+      const before = rollups()
+      const db = new Sqlite(path.join(dataDir, "store.db"))
+      db.exec("DELETE FROM rollups WHERE day <> 0; UPDATE rollups SET up_to = 1, data = x'00' WHERE day = 0")
+      db.close()
+      yield* withStore({ dataDir }, () => settle)
+      assert.deepEqual(inspect(dataDir, "SELECT DISTINCT day FROM rollups ORDER BY day"), days.slice(0, -1))
+      assert.ok(before.length >= 5 * (days.length - 1))
+      for (const rollup of before) assert.ok(rollups().includes(rollup))
+    }))
+})
+
 class Stopped extends Error {}
 
 const steps: ReadonlyArray<StoreStep> = ["append", "committed", "flush", "trim", "replay"]
