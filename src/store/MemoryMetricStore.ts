@@ -16,6 +16,7 @@ import { nextTurn } from "./nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
 import { startQuery } from "./query/QueryRun.js"
 import { learnHere, makeSeriesMatcher, type SeriesMatcher } from "./query/SeriesMatcher.js"
+import { DEFAULT_MAX_LOSSES } from "./Prune.js"
 import { RetentionAges, type RetentionOptions, withoutPoints } from "./RetentionAges.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { storeId } from "./StoreId.js"
@@ -34,11 +35,15 @@ const slice = 50_000
 export interface MemoryMetricStoreOptions {
   /** Most series of one metric type (default 10,000); points of further ones share an overflow series. */
   readonly maxSeries?: number
+  /** Most losses that are listed (default 100,000); `expire` forgets older ones, their metrics stay counted. */
+  readonly maxLosses?: number
   /** How long points are kept (default: for ever). */
   readonly retention?: RetentionOptions
 }
 
-const make = ({ maxSeries = DEFAULT_MAX_SERIES, retention }: MemoryMetricStoreOptions) =>
+const make = (
+  { maxLosses = DEFAULT_MAX_LOSSES, maxSeries = DEFAULT_MAX_SERIES, retention }: MemoryMetricStoreOptions
+) =>
   Effect.gen(function*() {
     const ages = new RetentionAges(retention)
     const id = yield* storeId
@@ -196,6 +201,14 @@ const make = ({ maxSeries = DEFAULT_MAX_SERIES, retention }: MemoryMetricStoreOp
             expired += points - own.points
             if (own.points === 0) index.free([id])
             else index.remove(id, points - own.points, own.first, bounds.get(id) ?? -Infinity)
+          }
+          if (before === undefined) {
+            losses.splice(0, Math.max(0, losses.length - maxLosses))
+            for (const { lastSeen, stream } of Array.from(streams.values())) {
+              if (lastSeen >= now - ages.longest) continue
+              streams.delete(stream)
+              rejections.delete(stream)
+            }
           }
           return expired
         }),

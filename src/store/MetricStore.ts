@@ -269,8 +269,8 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
   /** Succeeds when the store reads and writes; fails with what the newest write failed with. */
   readonly ready: Effect.Effect<void, StoreError>
   /**
-   * Deletes points older than `before` (ms since the epoch), without it those beyond the store's retention; answers how
-   * many went.
+   * Deletes points older than `before` (ms since the epoch), without it those beyond the store's retention, and then
+   * what no longer needs to be known of senders; answers how many points went.
    */
   readonly expire: (before?: number) => Effect.Effect<number, StoreError>
   /**

@@ -33,6 +33,11 @@ export class RetentionAges {
     return this.least === Infinity
   }
 
+  /** The age beyond which no point is kept, ms; `Infinity` when some are kept for ever. */
+  get longest(): number {
+    return this.rules.reduce((most, [, own]) => Math.max(most, own), this.rest)
+  }
+
   private ageOf(metricType: string): number {
     let age = this.known.get(metricType)
     if (age === undefined) {

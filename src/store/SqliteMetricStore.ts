@@ -22,6 +22,7 @@ import {
 } from "./MetricStore.js"
 import { nextTurn } from "./nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
+import { DEFAULT_MAX_LOSSES, pruneSenders } from "./Prune.js"
 import { RetentionAges, type RetentionOptions, withoutPoints } from "./RetentionAges.js"
 import { RollupQueue } from "./RollupQueue.js"
 import { SeriesIndex } from "./SeriesIndex.js"
@@ -45,6 +46,8 @@ export interface SqliteMetricStoreOptions {
   readonly maxBytes?: number
   /** Most series of one metric type (default 10,000); points of further ones share an overflow series. */
   readonly maxSeries?: number
+  /** Most losses that are listed (default 100,000); `expire` forgets older ones, their metrics stay counted. */
+  readonly maxLosses?: number
   /** When points that are in the log become chunks (default: 256 points of a series, 15 minutes, 64 MiB of log). */
   readonly flush?: Partial<FlushLimits>
   /** How long points are kept (default: for ever); `MetricStore.expire` deletes what is beyond it. */
@@ -101,6 +104,7 @@ const make = (
     fileName = "store.db",
     flush,
     maxBytes,
+    maxLosses = DEFAULT_MAX_LOSSES,
     maxQuerySeries = 100_000,
     maxSeries = DEFAULT_MAX_SERIES,
     queryTimeout = "30 seconds",
@@ -265,10 +269,13 @@ const make = (
       ready: Effect.flatMap(reading(() => commits.health().problem), (problem) => problem ?? Effect.void),
       expire: (before) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          Effect.zipLeft(
-            expirePoints(parts, (metricType) => before ?? ages.before(metricType, now)),
-            returnSpace(db)
-          )),
+          expirePoints(parts, (metricType) =>
+            before ?? ages.before(metricType, now)).pipe(
+              Effect.tap(() =>
+                before === undefined ? pruneSenders(parts, ages, maxLosses, now) : Effect.void
+              ),
+              Effect.zipLeft(returnSpace(db))
+            )),
       live: (capacity) => live.read(capacity)
     })
   })

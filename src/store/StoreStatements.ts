@@ -43,7 +43,12 @@ export interface StoreStatements {
   readonly addRejection: Sqlite.Statement<[string, number, string]>
   readonly forgetRejections: Sqlite.Statement<[string, number]>
   readonly rejections: Sqlite.Statement<[string], { readonly at: number; readonly reason: string }>
+  readonly forgetStreams: Sqlite.Statement<[number]>
+  /** Rejections of streams that were forgotten. */
+  readonly forgetOrphans: Sqlite.Statement<[]>
   readonly addLoss: Sqlite.Statement<[StoredLoss]>
+  /** All but the newest so many. */
+  readonly forgetLosses: Sqlite.Statement<[number]>
   readonly losses: Sqlite.Statement<[number], StoredLoss>
 }
 
@@ -81,6 +86,11 @@ export const prepareStatements = (db: Sqlite.Database): StoreStatements => ({
   forgetRejections: db.prepare<[string, number]>("DELETE FROM rejections WHERE stream = ? AND at < ?"),
   rejections: db.prepare<[string], { readonly at: number; readonly reason: string }>(
     "SELECT at, reason FROM rejections WHERE stream = ? ORDER BY at"
+  ),
+  forgetStreams: db.prepare<[number]>("DELETE FROM streams WHERE last_seen < ?"),
+  forgetOrphans: db.prepare<[]>("DELETE FROM rejections WHERE stream NOT IN (SELECT stream FROM streams)"),
+  forgetLosses: db.prepare<[number]>(
+    "DELETE FROM losses WHERE id <= (SELECT id FROM losses ORDER BY id DESC LIMIT 1 OFFSET ?)"
   ),
   addLoss: db.prepare<StoredLoss>(
     "INSERT INTO losses (stream, sender, from_offset, to_offset, count, reason, at, generator, time_from, time_to) " +

@@ -121,6 +121,42 @@ describe("ages of metric types", () => {
   })
 
   const options: RetentionOptions = { types: [{ metricType: "short", age: "2 days" }] }
+
+  it.scoped("bound how long streams are known: nothing of a forgotten one could be stored twice", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(today)
+      const dataDir = yield* temporaryDirectory
+      const bounded = {
+        retention: { age: "30 days", types: [{ metricType: "short", age: "2 days" }] },
+        maxLosses: 2
+      } as const
+      for (const layer of [MemoryMetricStore.layerWith(bounded), SqliteMetricStore.layer({ dataDir, ...bounded })]) {
+        const store = Context.get(yield* Layer.build(layer), MetricStore)
+        const write = (stream: string) =>
+          store.commit({
+            stream,
+            sender: "here",
+            owner: "",
+            acked: 0,
+            first: 0,
+            count: 1,
+            points: points([]),
+            offset: [],
+            rejected: [[0, `of ${stream}`]]
+          })
+        const names = Effect.map(store.streams, (all) => all.map(({ stream }) => stream))
+        for (const stream of ["a", "b", "c"]) yield* write(stream)
+        yield* TestClock.adjust("10 days")
+        yield* write("d")
+        yield* store.expire()
+        assert.deepEqual(yield* names, ["a", "b", "c", "d"])
+        assert.deepEqual((yield* store.losses(10)).map(({ reason }) => reason), ["rejected: of d", "rejected: of c"])
+        yield* TestClock.adjust("25 days")
+        yield* store.expire()
+        assert.deepEqual(yield* names, ["d"])
+        assert.equal((yield* store.streams)[0].rejected, 1)
+      }
+    }))
   const stores: ReadonlyArray<readonly [string, Effect.Effect<Layer.Layer<MetricStore, unknown>, never, Scope.Scope>]> =
     [
       ["memory", Effect.succeed(MemoryMetricStore.layerWith({ retention: options }))],
