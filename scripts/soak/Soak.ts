@@ -386,7 +386,7 @@ class Soak {
 
   /** Lets the planned faults happen, each at its time; ends when the last one is over. */
   suffer(plan: ReadonlyArray<PlannedFault>): Effect.Effect<void> {
-    return Effect.forEach(plan, ({ at, fault }) => Effect.delay(this.happen(fault), at), {
+    return Effect.forEach(plan, ({ at, fault }) => Effect.delay(Effect.suspend(() => this.happen(fault)), at), {
       concurrency: "unbounded",
       discard: true
     })
