@@ -63,8 +63,8 @@ export const auditCommand = Command.make("audit", options, (options) =>
     const work = Effect.gen(function*() {
       const client = yield* MetricsClient
       const before = yield* status
-      const server = yield* client.status
-      const losses = yield* client.losses(maxLosses)
+      const server = yield* client.statusOf(before.sender)
+      const losses = yield* client.losses({ limit: maxLosses, sender: before.sender })
       const after = yield* status
       const deadLetters = yield* Effect.mapError(outbox.deadLetters, ofOutboxError)
       const lossesCut = losses.length === maxLosses

@@ -199,12 +199,27 @@ const make = (options: MetricsClientOptions) =>
       query: (question: PointsQuestion) => ask("/api/query", queryParameters(question), QueryResult),
       latest: (question: SeriesQuestion) => ask("/api/latest", filterParameters(question), Schema.Array(LatestEntry)),
       status: ask("/api/status", [], ServerStatus),
-      losses: (limit?: number) =>
-        ask("/api/losses", limit === undefined ? [] : [["limit", String(limit)]], Schema.Array(LossEntry)),
+      statusOf: (sender: string) => ask("/api/status", [["sender", sender]], ServerStatus),
+      losses: ({ limit, sender }: LossesQuestion = {}) =>
+        ask(
+          "/api/losses",
+          Object.entries({ limit: limit?.toString(), sender })
+            .flatMap(([name, value]): ReadonlyArray<readonly [string, string]> =>
+              value === undefined ? [] : [[name, value]]
+            ),
+          Schema.Array(LossEntry)
+        ),
       health: Effect.asVoid(ask("/healthz", [], Schema.Struct({ status: Schema.Literal("ok") }))),
       live
     }
   })
+
+/** Which losses are asked for. */
+export interface LossesQuestion {
+  /** Most of them; the server's default is 1,000. */
+  readonly limit?: number | undefined
+  readonly sender?: string | undefined
+}
 
 /** Asks a metrics server what it holds. */
 export class MetricsClient extends Context.Tag("metrics-collector/client/MetricsClient")<MetricsClient, {
@@ -216,8 +231,10 @@ export class MetricsClient extends Context.Tag("metrics-collector/client/Metrics
   readonly latest: (question: SeriesQuestion) => Effect.Effect<ReadonlyArray<LatestEntry>, ClientError>
   /** What the server does and holds. */
   readonly status: Effect.Effect<ServerStatus, ClientError>
+  /** The same with all streams of one sender, and no others. */
+  readonly statusOf: (sender: string) => Effect.Effect<ServerStatus, ClientError>
   /** Points that will never come, newest first. */
-  readonly losses: (limit?: number) => Effect.Effect<ReadonlyArray<LossEntry>, ClientError>
+  readonly losses: (question?: LossesQuestion) => Effect.Effect<ReadonlyArray<LossEntry>, ClientError>
   /** Succeeds when the server answers; asks for no token. */
   readonly health: Effect.Effect<void, ClientError>
   /** Points as they are stored. Fails when the connection breaks; ends when the server stops. */

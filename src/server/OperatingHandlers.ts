@@ -5,7 +5,7 @@ import { lossEntry } from "./AnswerJson.js"
 import { acceptedFormat, expositionTypes } from "./Exposition.js"
 import { storeProblem } from "./Ingest.js"
 import { type ProcessUse, prometheusText } from "./PrometheusText.js"
-import { parseLimit, parseScrape } from "./QueryParameters.js"
+import { parseLosses, parseScrape, parseStatus } from "./QueryParameters.js"
 import { badParameter, parametersOf, refuseReading } from "./ReadingHandlers.js"
 import { jsonText, refusedResponse } from "./Refused.js"
 import type { ServerParts } from "./ServerParts.js"
@@ -13,19 +13,22 @@ import type { ServerParts } from "./ServerParts.js"
 /** How long `/readyz` waits for the store. */
 const readyTimeout = "5 seconds"
 
-/** Most streams that `/api/status` lists. */
+/** Most streams that `/api/status` lists: of all senders, and of one that was asked for. */
 const maxStreams = 1_000
+const maxStreamsOfSender = 100_000
 
 const processUse = (): ProcessUse => {
   const { system, user } = process.cpuUsage()
   return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }
 }
 
-const serverStatus = (parts: ServerParts) =>
+const serverStatus = (parts: ServerParts, sender: string | undefined) =>
   Effect.gen(function*() {
     const { counters, store } = parts
     const stats = yield* store.stats
-    const streams = Array.from(yield* store.streams).sort((a, b) => b.lastSeen - a.lastSeen)
+    const streams = (yield* store.streams)
+      .filter((own) => sender === undefined || own.sender === sender)
+      .sort((a, b) => b.lastSeen - a.lastSeen)
     const now = yield* Clock.currentTimeMillis
     const status: ServerStatus = {
       version: parts.version,
@@ -35,7 +38,7 @@ const serverStatus = (parts: ServerParts) =>
       process: processUse(),
       store: { id: store.id, ...stats },
       streamCount: streams.length,
-      streams: streams.slice(0, maxStreams).map((stream) => {
+      streams: streams.slice(0, sender === undefined ? maxStreams : maxStreamsOfSender).map((stream) => {
         const transport = parts.ways.of(stream.stream)
         return { ...stream, ...(transport === undefined ? undefined : { transport }) }
       }),
@@ -72,14 +75,15 @@ export const operatingHandlers = (parts: ServerParts) => {
   const { counters, store } = parts
   return HttpApiBuilder.group(Api, "operating", (handlers) =>
     handlers
-      .handleRaw("status", () =>
-        serverStatus(parts).pipe(
+      .handleRaw("status", ({ request }) =>
+        Either.mapLeft(parseStatus(parametersOf(request)), badParameter).pipe(
+          Effect.flatMap((sender) => serverStatus(parts, sender)),
           Effect.map((status) => jsonText(JSON.stringify(status))),
           Effect.catchAll(refuseReading)
         ))
       .handleRaw("losses", ({ request }) =>
-        Either.mapLeft(parseLimit(parametersOf(request)), badParameter).pipe(
-          Effect.flatMap(store.losses),
+        Either.mapLeft(parseLosses(parametersOf(request)), badParameter).pipe(
+          Effect.flatMap(({ limit, sender }) => store.losses(limit, sender)),
           Effect.map((losses) => jsonText(JSON.stringify(losses.map(lossEntry)))),
           Effect.catchAll(refuseReading)
         ))

@@ -34,7 +34,8 @@ const prefixOf = (name: string) =>
 const known = {
   filter: ["metric_type", "origin"],
   query: ["metric_type", "origin", "from", "to", "step", "aggregate", "by", "fields", "limit", "cursor"],
-  losses: ["limit"]
+  losses: ["limit", "sender"],
+  status: ["sender"]
 } as const
 
 const check = (parameters: URLSearchParams, names: ReadonlyArray<string>, tags: boolean): string | undefined => {
@@ -133,9 +134,22 @@ export const parseFilter = (parameters: URLSearchParams): Either.Either<SeriesFi
 }
 
 /** Reads the parameters of `/api/losses`, or says what is wrong with them. */
-export const parseLimit = (parameters: URLSearchParams): Either.Either<number, string> => {
+export const parseLosses = (
+  parameters: URLSearchParams
+): Either.Either<{ readonly limit: number; readonly sender: string | undefined }, string> => {
   const problem = check(parameters, known.losses, false)
-  return problem === undefined ? whole("limit", parameters.get("limit"), 1_000, maxLosses) : Either.left(problem)
+  return problem === undefined
+    ? Either.map(
+      whole("limit", parameters.get("limit"), 1_000, maxLosses),
+      (limit) => ({ limit, sender: parameters.get("sender") ?? undefined })
+    )
+    : Either.left(problem)
+}
+
+/** Reads the parameters of `/api/status`: the sender whose streams are meant, all without it. */
+export const parseStatus = (parameters: URLSearchParams): Either.Either<string | undefined, string> => {
+  const problem = check(parameters, known.status, false)
+  return problem === undefined ? Either.right(parameters.get("sender") ?? undefined) : Either.left(problem)
 }
 
 /** Reads the parameters of `/metrics`: which series, and how many at the most. */

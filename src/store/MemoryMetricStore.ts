@@ -163,7 +163,10 @@ const make = (
           prepare: (series) => Effect.suspend(() => learnHere(matcher, series)),
           matches: matcher.matches
         })),
-      losses: (limit) => Effect.sync(() => losses.slice(-limit).reverse()),
+      losses: (limit, sender) =>
+        Effect.sync(() =>
+          losses.filter((loss) => sender === undefined || loss.sender === sender).slice(-limit).reverse()
+        ),
       streams: Effect.sync(() => Array.from(streams.values(), ({ owner: _, ...info }) => info)),
       stats: Effect.sync(() => ({
         series: index.size,

@@ -263,7 +263,8 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
   readonly latest: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<LatestPoint>, StoreError | QueryError>
   /** A filter for points that are not asked for but come by, as those of `live`. */
   readonly matcher: (filter: SeriesFilter) => Effect.Effect<StoreMatcher, QueryError>
-  readonly losses: (limit: number) => Effect.Effect<ReadonlyArray<StoredLoss>, StoreError>
+  /** The newest losses, of one sender where it is named. */
+  readonly losses: (limit: number, sender?: string) => Effect.Effect<ReadonlyArray<StoredLoss>, StoreError>
   readonly streams: Effect.Effect<ReadonlyArray<StreamInfo>, StoreError>
   readonly stats: Effect.Effect<StoreStats, StoreError>
   /** Succeeds when the store reads and writes; fails with what the newest write failed with. */

@@ -256,8 +256,8 @@ const make = (
         Effect.flatMap(reader.matching(filter), (matches) =>
           Effect.flatMap(Clock.currentTimeMillis, (now) => reading(() => index.latest(filter, matches, now)))),
       matcher: reader.matcher,
-      losses: (limit) =>
-        reading(() => statements.losses.all(limit)),
+      losses: (limit, sender) =>
+        reading(() => statements.losses.all({ limit, sender: sender ?? null })),
       streams: reading(() => statements.streams.all().map(({ owner: _, ...info }) => info)),
       stats: reading(() => ({
         series: index.size,

@@ -49,7 +49,8 @@ export interface StoreStatements {
   readonly addLoss: Sqlite.Statement<[StoredLoss]>
   /** All but the newest so many. */
   readonly forgetLosses: Sqlite.Statement<[number]>
-  readonly losses: Sqlite.Statement<[number], StoredLoss>
+  /** The newest losses; `null` for those of any sender. */
+  readonly losses: Sqlite.Statement<[{ readonly limit: number; readonly sender: string | null }], StoredLoss>
 }
 
 /** Prepares them. */
@@ -96,8 +97,9 @@ export const prepareStatements = (db: Sqlite.Database): StoreStatements => ({
     "INSERT INTO losses (stream, sender, from_offset, to_offset, count, reason, at, generator, time_from, time_to) " +
       "VALUES (@stream, @sender, @fromOffset, @toOffset, @count, @reason, @at, @generator, @timeFrom, @timeTo)"
   ),
-  losses: db.prepare<[number], StoredLoss>(
+  losses: db.prepare<{ readonly limit: number; readonly sender: string | null }, StoredLoss>(
     "SELECT stream, sender, from_offset AS fromOffset, to_offset AS toOffset, count, reason, at, generator, " +
-      "time_from AS timeFrom, time_to AS timeTo FROM losses ORDER BY id DESC LIMIT ?"
+      "time_from AS timeFrom, time_to AS timeTo FROM losses WHERE @sender IS NULL OR sender = @sender " +
+      "ORDER BY id DESC LIMIT @limit"
   )
 })

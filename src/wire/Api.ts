@@ -311,12 +311,19 @@ const reading = HttpApiGroup.make("reading").add(
 const operating = HttpApiGroup.make("operating").add(
   HttpApiEndpoint.get("status", "/api/status")
     .annotateContext(describe("What the server does and holds"))
+    .setUrlParams(
+      Schema.Struct({ sender: text("Only streams of this sender, all of them instead of the newest 1000") })
+    )
     .addSuccess(ServerStatus)
+    .addError(Problem, { status: 400 })
     .addError(Problem, { status: 401 })
 ).add(
   HttpApiEndpoint.get("losses", "/api/losses")
     .annotateContext(describe("Points that will never come, newest first: refused, or declared lost by their sender"))
-    .setUrlParams(Schema.Struct({ limit: text("Most entries in the answer, 1000 unless given, at most 100000") }))
+    .setUrlParams(Schema.Struct({
+      limit: text("Most entries in the answer, 1000 unless given, at most 100000"),
+      sender: text("Only losses of this sender")
+    }))
     .addSuccess(Schema.Array(LossEntry))
     .addError(Problem, { status: 400 })
     .addError(Problem, { status: 401 })

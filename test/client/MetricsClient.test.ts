@@ -60,7 +60,17 @@ describe("MetricsClient", () => {
         { timestamp: 1500, value: 3, fields: { ply: 7 } }
       ])
       expect(yield* ask.status).toMatchObject({ version: "9", store: { points: 3 } })
-      expect(yield* ask.losses(5)).toMatchObject([{ stream: "s", from: 0, to: 4, count: 4, reason: "drop-oldest" }])
+      expect(yield* ask.losses({ limit: 5 })).toMatchObject([{
+        stream: "s",
+        from: 0,
+        to: 4,
+        count: 4,
+        reason: "drop-oldest"
+      }])
+      expect(yield* ask.losses({ sender: "other" })).toEqual([])
+      expect(yield* ask.losses({ sender: "t" })).toHaveLength(1)
+      expect((yield* ask.statusOf("t")).streams).toMatchObject([{ stream: "s", sender: "t" }])
+      expect((yield* ask.statusOf("other")).streams).toEqual([])
       yield* ask.health
     }).pipe(Effect.provide(memoryStore)))
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Either } from "effect"
-import { parseFilter, parseLimit, parseQuery } from "../../src/server/QueryParameters.js"
+import { parseFilter, parseLosses, parseQuery } from "../../src/server/QueryParameters.js"
 
 const query = (text: string) => Either.getOrThrow(parseQuery(new URLSearchParams(text)))
 const refusal = (text: string) => Either.getOrThrow(Either.flip(parseQuery(new URLSearchParams(text))))
@@ -81,6 +81,6 @@ describe("QueryParameters", () => {
   it("takes a tag by the name of a property of every object for what it is", () => {
     const filter = Either.getOrThrow(parseFilter(new URLSearchParams("tag.constructor=x&tag.__proto__=y")))
     expect(Object.entries(filter.tags ?? {})).toEqual([["constructor", "x"], ["__proto__", "y"]])
-    expect(Either.getOrThrow(parseLimit(new URLSearchParams("limit=7")))).toBe(7)
+    expect(Either.getOrThrow(parseLosses(new URLSearchParams("limit=7&sender=a")))).toEqual({ limit: 7, sender: "a" })
   })
 })
