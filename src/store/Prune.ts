@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import type { Effect } from "effect"
 import type { StoreError } from "./MetricStore.js"
 import type { RetentionAges } from "./RetentionAges.js"
 import type { StoreParts } from "./StoreParts.js"

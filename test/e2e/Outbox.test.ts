@@ -137,7 +137,8 @@ describe("outbox", () => {
           Effect.mapError(Schema.decode(Losses)(stdout), () => new ProgramError({ message: stdout + stderr }))
       )
       const told = (losses: typeof Losses.Type) =>
-        losses.map(({ count, delivered, reason }) => [reason, count, delivered]).sort()
+        losses.map(({ count, delivered, reason }) => [reason, count, delivered])
+          .sort(([one], [other]) => String(one).localeCompare(String(other)))
 
       const first = yield* collect(nobody)
       yield* first.write(`${lines(30)}this is no metric\nand neither is this\n`)
@@ -161,7 +162,8 @@ describe("outbox", () => {
         yield* agent.ended
       }
       const atServer = yield* ask(`${url}/api/losses`, Schema.Array(Loss))
-      assert.deepEqual(atServer.map(({ count, generator, reason }) => [reason, generator, count]).sort(), [
+      const reasons = atServer.map(({ count, generator, reason }) => [reason, generator, count])
+      assert.deepEqual(reasons.sort(([one], [other]) => String(one).localeCompare(String(other))), [
         ["invalid", "stdin", 2],
         ["unclean-end", "collector", null],
         ["unclean-end", "collector", null]

@@ -75,10 +75,13 @@ const values = (store: typeof MetricStore.Service): Effect.Effect<ReadonlyArray<
 
 /** Waits in the time of the machine for what another thread does. */
 const eventually = (what: () => boolean): Effect.Effect<void> =>
-  Effect.promise(async () => {
+  Effect.async<void>((resume) => {
     const end = Date.now() + 20_000
-    while (!what() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5))
-    assert.ok(what(), "did not come")
+    const look = setInterval(() => {
+      if (!what() && Date.now() < end) return
+      clearInterval(look)
+      resume(what() ? Effect.void : Effect.dieMessage("did not come"))
+    }, 5)
   })
 
 const failure = <A, E>(exit: Exit.Exit<A, E>): E => {
