@@ -17,8 +17,8 @@ const faults = Layer.succeed(StoreFaults, {
   }
 })
 
-// Small, so that every few batches are flushed.
-const options = { dataDir, flush: { chunkPoints: 32, maxAge: 900_000, logBytes: 20_000 } }
+// Small, so that every few batches are flushed and rolled up.
+const options = { dataDir, flush: { chunkPoints: 32, maxAge: 900_000, logBytes: 20_000, rollupPoints: 128 } }
 
 const batchSize = 50
 const series = Array.from({ length: 7 }, (_, i) => makeSeries("child", "count", { host: `h${i}` }))
