@@ -76,7 +76,8 @@ const reportText = (report: SoakReport, millis: number): string => {
       programs.map(({ highestResident, role, starts }) => [role, String(starts), megabytes(highestResident)])
     ),
     "",
-    `${connections.connections} connections through the proxy, ${connections.sockets} of them WebSockets`,
+    `${connections.connections} connections through the proxy, ${connections.sockets} of them WebSockets; ` +
+    `at most ${connections.inBusiestSecond} in a second`,
     ...(differences.length === 0
       ? ["Everything that was accepted is stored once or declared lost; audit agrees."]
       : ["", ...differences.map((text) => `DIFFERS: ${text}`)]),

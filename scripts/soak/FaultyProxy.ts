@@ -9,8 +9,16 @@ export interface FaultyProxy {
   readonly forwardTo: (port: number | undefined) => void
   /** Lets the fault happen, and ends when it is over. */
   readonly suffer: (fault: NetworkFault) => Effect.Effect<void>
-  /** How often it was connected to, and how often for a WebSocket that went through. */
-  readonly counts: () => { readonly connections: number; readonly sockets: number }
+  readonly counts: () => ConnectionCounts
+}
+
+/** How often a proxy was connected to. */
+export interface ConnectionCounts {
+  readonly connections: number
+  /** Those for a WebSocket that went through. */
+  readonly sockets: number
+  /** Connections of the second that had the most. */
+  readonly inBusiestSecond: number
 }
 
 /** Faults that last and act on every connection there is and comes. */
@@ -178,6 +186,8 @@ class Proxy {
   target: number | undefined
   connections = 0
   sockets = 0
+  inBusiestSecond = 0
+  private thisSecond = { second: 0, connections: 0 }
   private refusing = 0
   port = 0
   private readonly listener = net.createServer({ allowHalfOpen: true }, (socket) => this.accept(socket))
@@ -222,8 +232,16 @@ class Proxy {
     }, tick)
   }
 
-  private accept(collector: net.Socket): void {
+  private count(): void {
     this.connections++
+    const second = Math.floor(performance.now() / 1_000)
+    if (second !== this.thisSecond.second) this.thisSecond = { second, connections: 0 }
+    this.thisSecond.connections++
+    this.inBusiestSecond = Math.max(this.inBusiestSecond, this.thisSecond.connections)
+  }
+
+  private accept(collector: net.Socket): void {
+    this.count()
     collector.on("error", () => {})
     if (this.weather.rejecting > 0 || this.target === undefined) {
       collector.resetAndDestroy()
@@ -327,6 +345,9 @@ export const faultyProxy: Effect.Effect<FaultyProxy, never, Scope.Scope> = Effec
       proxy.target = port
     },
     suffer: (fault) => suffer(proxy, fault),
-    counts: () => ({ connections: proxy.connections, sockets: proxy.sockets })
+    counts: () => {
+      const { connections, inBusiestSecond, sockets } = proxy
+      return { connections, sockets, inBusiestSecond }
+    }
   })
 )

@@ -34,11 +34,7 @@ const Losses = Schema.Array(Schema.Struct({
   timeTo: Schema.optionalWith(Schema.Int, { exact: true })
 }))
 
-const Status = Schema.Struct({
-  store: Schema.Struct({ points: Schema.Int }),
-  streamCount: Schema.Int,
-  streams: Schema.Array(Schema.Unknown)
-})
+const Status = Schema.Struct({ store: Schema.Struct({ points: Schema.Int }) })
 
 const ask = <A, I>(
   { token, url }: Server,
