@@ -465,7 +465,10 @@ class Soak {
         })
         if (code !== 0) this.differences.push(`${producer}: audit ended with ${code}: ${stderr} ${stdout}`)
         const audit = yield* Effect.option(Schema.decode(AuditAnswer)(stdout))
-        if (audit._tag === "None") continue
+        if (audit._tag === "None") {
+          this.differences.push(`${producer}: audit answered ${stdout}`)
+          continue
+        }
         for (const [ours, theirs] of [["accepted", "produced"], ...same] as const) {
           const sum = audit.value.streams.reduce((total, stream) => total + stream[theirs], 0)
           if (sum !== account[ours]) {
