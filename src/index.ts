@@ -78,6 +78,7 @@ export {
   type StoreQuery,
   type StoreStats
 } from "./store/MetricStore.js"
+export { QueryThread } from "./store/query/QueryThread.js"
 export { enforceRetention, type Retention } from "./store/Retention.js"
 export type { RetentionOptions } from "./store/RetentionAges.js"
 export { SqliteMetricStore } from "./store/SqliteMetricStore.js"

@@ -31,9 +31,11 @@ layer(Consumer.layer, { excludeTestServices: true, timeout: "5 minutes" })(
             "CHANGELOG.md",
             "package.json",
             "dist/bin.js",
+            "dist/ScanWorker.js",
             "dist/dashboard/index.html",
             "dist/lib/index.js",
             "dist/lib/index.d.ts",
+            "dist/lib/store/query/ScanWorker.js",
             "dist/lib/testing/index.d.ts"
           ]
         ) expect(files).toContain(name)
