@@ -1,0 +1,106 @@
+import { Cause, Effect, type Exit, type Fiber, HashMap, Logger, LogLevel, Random, Runtime, Scheduler } from "effect"
+import { Entropy, seededEntropy } from "../../sender/Entropy.js"
+import type { Trace } from "./Trace.js"
+import type { VirtualTime } from "./VirtualTime.js"
+
+/** What a process is made of. */
+export interface ProcessOptions {
+  readonly name: string
+  readonly time: VirtualTime
+  readonly trace: Trace
+  /** How far the wall clock of its host is ahead of the simulation's, ms. */
+  readonly clockOffset: () => number
+  /** Seeds its randomness. */
+  readonly seed: number
+  /** Starts fibers. */
+  readonly runtime: Runtime.Runtime<never>
+  /** Told once when it is gone; `exit` is absent when it was killed. */
+  readonly onEnd: (exit: Exit.Exit<void, unknown> | undefined) => void
+  /** Told of what no program should do, with its log. */
+  readonly onDefect: (text: string) => void
+}
+
+const textOf = (message: unknown): string => Array.isArray(message) ? message.map(String).join(" ") : String(message)
+
+/**
+ * A process that can be killed: from one step to the next its fibers go on no
+ * more and no finalizer runs, as after `kill -9`.
+ */
+export class SimulatedProcess {
+  private running = true
+  private steps = 0
+  private fatalStep = Infinity
+  private fiber: Fiber.RuntimeFiber<void, unknown> | undefined
+
+  constructor(private readonly options: ProcessOptions) {}
+
+  get name(): string {
+    return this.options.name
+  }
+
+  get isAlive(): boolean {
+    return this.running
+  }
+
+  /** Runs the process's program. */
+  start(program: Effect.Effect<void, unknown>): void {
+    const { clockOffset, onEnd, runtime, seed, time } = this.options
+    const isolated = program.pipe(
+      Effect.provide(this.logger),
+      Effect.provideService(Entropy, seededEntropy),
+      Effect.withRandom(Random.make(seed)),
+      Effect.withClock(time.clock(clockOffset)),
+      Effect.withScheduler(this.scheduler)
+    )
+    this.fiber = Runtime.runFork(runtime)(isolated, { scheduler: this.scheduler })
+    this.fiber.addObserver((exit) => {
+      if (!this.running) return
+      this.running = false
+      onEnd(exit)
+    })
+  }
+
+  /** Ends it without a word. */
+  kill(): void {
+    if (!this.running) return
+    this.running = false
+    this.options.onEnd(undefined)
+  }
+
+  /** Kills it after so many more steps of its fibers. */
+  killAfter(steps: number): void {
+    this.fatalStep = this.steps + steps
+  }
+
+  /** Asks it to end, as by SIGTERM. */
+  stop(): void {
+    this.fiber?.unsafeInterruptAsFork(this.fiber.id())
+  }
+
+  private readonly scheduler: Scheduler.Scheduler = Scheduler.make((task, priority, fiber) => {
+    if (!this.running) return
+    this.options.time.scheduler.scheduleTask(
+      () => {
+        if (++this.steps >= this.fatalStep) this.kill()
+        if (this.running) task()
+      },
+      priority,
+      fiber
+    )
+  })
+
+  private get logger() {
+    const { onDefect, trace } = this.options
+    return Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ annotations, cause, logLevel, message }) => {
+        if (!this.running) return
+        if (trace.isKept && LogLevel.greaterThanEqual(logLevel, LogLevel.Info)) {
+          const told = Array.from(HashMap.entries(annotations), ([key, value]) => ` ${key}=${String(value)}`).join("")
+          trace.explain(`${this.name}: ${logLevel.label} ${textOf(message)}${told}`)
+        }
+        if (Cause.isDie(cause)) onDefect(`${this.name}: ${textOf(message)}: ${Cause.pretty(cause)}`)
+      })
+    )
+  }
+}
