@@ -45,7 +45,9 @@ const encodeColumns = (batch: ReadonlyArray<GenericMetric>): string => {
     last = timestamp
     value[i] = own
   }
-  return `{"define":[${define}],"series":[${series.join(",")}],"time":[${time.join(",")}],"value":[${value.join(",")}]}`
+  return `{"define":[${define}],"series":${JSON.stringify(series)},"time":${JSON.stringify(time)},"value":${
+    JSON.stringify(value)
+  }}`
 }
 
 const encodePlain = (batch: ReadonlyArray<GenericMetric>): string =>

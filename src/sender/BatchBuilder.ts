@@ -25,7 +25,8 @@ const fieldsOverhead = 12
 export class BatchBuilder {
   private readonly closed: Array<NewBatch> = []
   private readonly defined = new Set<KnownSeries>()
-  private ids = new Set<number>()
+  private ids: Array<number> = []
+  private batch: number
   private define: Array<readonly [number, string]> = []
   private series: Array<number> = []
   private time: Array<number> = []
@@ -35,7 +36,9 @@ export class BatchBuilder {
   private from = Infinity
   private to = -Infinity
 
-  constructor(private readonly dictionary: SeriesDictionary) {}
+  constructor(private readonly dictionary: SeriesDictionary) {
+    this.batch = dictionary.nextBatch()
+  }
 
   /** How many batches are full. */
   get full(): number {
@@ -46,13 +49,14 @@ export class BatchBuilder {
   add(metric: GenericMetric, now: number): void {
     const { fields, fieldsBytes, series } = this.dictionary.resolve(metric)
     const own = pointBytes + (fields === undefined ? 0 : fieldsBytes + fieldsOverhead)
-    const definition = this.ids.has(series.id) ? 0 : series.bytes + 1
+    const definition = series.batch === this.batch ? 0 : series.bytes + 1
     if (
       this.series.length === MAX_BATCH_POINTS ||
       (this.series.length > 0 && this.bytes + own + definition > MAX_BATCH_BYTES)
     ) this.close()
-    if (!this.ids.has(series.id)) {
-      this.ids.add(series.id)
+    if (series.batch !== this.batch) {
+      series.batch = this.batch
+      this.ids.push(series.id)
       this.bytes += series.bytes + 1
       if (!series.committed && !this.defined.has(series)) {
         this.defined.add(series)
@@ -75,11 +79,12 @@ export class BatchBuilder {
       count: this.series.length,
       from: this.from,
       to: this.to,
-      ids: Array.from(this.ids),
+      ids: this.ids,
       columns: encodeColumns({ series: this.series, time: this.time, value: this.value, fields: this.fields }),
       define: this.define
     })
-    this.ids = new Set()
+    this.batch = this.dictionary.nextBatch()
+    this.ids = []
     this.define = []
     this.series = []
     this.time = []

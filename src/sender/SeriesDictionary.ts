@@ -13,6 +13,8 @@ export interface KnownSeries {
   readonly bytes: number
   /** Whether the outbox holds the definition. */
   committed: boolean
+  /** The number of the last batch that used it; see `SeriesDictionary.nextBatch`. */
+  batch: number
 }
 
 /** What of a metric goes into the columns beside its time and value. */
@@ -28,6 +30,10 @@ interface KnownMetadata {
   readonly fields: JsonObject | undefined
   readonly fieldsBytes: number
   readonly byOrigin: Map<string, Map<string, SeriesEntry>>
+  /** What was found last: most metadata objects belong to one series. */
+  origin: string
+  metricType: string
+  entry: SeriesEntry
 }
 
 /**
@@ -38,27 +44,40 @@ interface KnownMetadata {
 export class SeriesDictionary {
   private readonly byKey = new Map<string, KnownSeries>()
   private readonly byMetadata = new WeakMap<JsonObject, KnownMetadata>()
+  private batches = 0
+
+  /** A number that no batch had before. */
+  nextBatch(): number {
+    return ++this.batches
+  }
 
   /** The series of a metric and its fields. */
   resolve(metric: GenericMetric): SeriesEntry {
     const { metadata, metricType, origin } = metric
-    let known = this.byMetadata.get(metadata)
-    if (known === undefined) {
-      const { fields, tags } = identity(metric)
-      const fieldsBytes = fields === undefined ? 0 : utf8Length(JSON.stringify(fields))
-      known = { tags, fields, fieldsBytes, byOrigin: new Map() }
-      this.byMetadata.set(metadata, known)
-    }
+    const known = this.byMetadata.get(metadata)
+    if (known === undefined) return this.learn(metric)
+    if (known.metricType === metricType && known.origin === origin) return known.entry
     let byType = known.byOrigin.get(origin)
     if (byType === undefined) {
       byType = new Map()
       known.byOrigin.set(origin, byType)
     }
-    const found = byType.get(metricType)
-    if (found !== undefined) return found
     const { fields, fieldsBytes, tags } = known
-    const entry: SeriesEntry = { series: this.series(origin, metricType, tags), fields, fieldsBytes }
+    const entry = byType.get(metricType) ?? { series: this.series(origin, metricType, tags), fields, fieldsBytes }
     byType.set(metricType, entry)
+    known.origin = origin
+    known.metricType = metricType
+    known.entry = entry
+    return entry
+  }
+
+  private learn(metric: GenericMetric): SeriesEntry {
+    const { metadata, metricType, origin } = metric
+    const { fields, tags } = identity(metric)
+    const fieldsBytes = fields === undefined ? 0 : utf8Length(JSON.stringify(fields))
+    const entry: SeriesEntry = { series: this.series(origin, metricType, tags), fields, fieldsBytes }
+    const byOrigin = new Map([[origin, new Map([[metricType, entry]])]])
+    this.byMetadata.set(metadata, { tags, fields, fieldsBytes, byOrigin, origin, metricType, entry })
     return entry
   }
 
@@ -68,7 +87,7 @@ export class SeriesDictionary {
     if (known !== undefined) return known
     const id = this.byKey.size
     const definition = encodeDefinition(id, { origin, metricType, tags, key })
-    const series: KnownSeries = { id, definition, bytes: utf8Length(definition), committed: false }
+    const series: KnownSeries = { id, definition, bytes: utf8Length(definition), committed: false, batch: 0 }
     this.byKey.set(key, series)
     return series
   }

@@ -12,6 +12,7 @@ import {
   type Welcome
 } from "../wire/Frames.js"
 import { encodeOutgoing } from "./EntryFrame.js"
+import { joinAcks } from "./joinAcks.js"
 import type { Outbox, OutboxError, OutboxStream } from "./Outbox.js"
 import type { Outgoing, Positions } from "./Positions.js"
 import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
@@ -30,6 +31,9 @@ const longestSilence = Duration.toMillis(LONGEST_SILENCE)
 
 // Gaps in a row after which the two sides do not understand each other.
 const maxGaps = 3
+
+// Answers that may wait before no more are read.
+const maxArrived = 64
 
 /** What a socket needs of its sender. */
 export interface SocketTransportOptions {
@@ -335,9 +339,28 @@ export const deliverOverSocket = (
       yield* kick.open
     })
 
-    const receive = Effect.forever(Effect.flatMap(receiveFrame(connection), take))
+    let arrived: Array<ServerFrame> = []
+    const some = Effect.unsafeMakeLatch(false)
+    const none = Effect.unsafeMakeLatch(true)
+    const receive = Effect.forever(Effect.flatMap(receiveFrame(connection), (frame) => {
+      arrived.push(frame)
+      none.unsafeClose()
+      some.unsafeOpen()
+      return arrived.length < maxArrived ? Effect.void : none.await
+    })).pipe(
+      // What came before the end counts: it may say why.
+      Effect.catchAll((error) => Effect.zipRight(none.await, Effect.fail(error)))
+    )
+    const answer = Effect.forever(Effect.gen(function*() {
+      yield* some.await
+      some.unsafeClose()
+      const frames = joinAcks(arrived)
+      arrived = []
+      for (const frame of frames) yield* take(frame)
+      if (arrived.length === 0) none.unsafeOpen()
+    }))
     const notice = Effect.forever(Effect.zipRight(outbox.awaitAppend, kick.open))
     return yield* Effect.scoped(
-      Effect.all([pump, receive, notice, watch, settleWelcome], { concurrency: "unbounded", discard: true })
+      Effect.all([pump, receive, answer, notice, watch, settleWelcome], { concurrency: "unbounded", discard: true })
     ).pipe(Effect.zipRight(Effect.never))
   })

@@ -212,6 +212,18 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
     synchronous = wanted
   }
 
+  // The definitions of the stream that is written now, which over HTTP every batch brings along. Who defined them keeps
+  // the same texts.
+  let writing = ""
+  let defined = new Map<number, string>()
+  const noteDefined = (stream: string, define: ReadonlyArray<readonly [id: number, definition: string]>): void => {
+    if (stream !== writing) {
+      writing = stream
+      defined = new Map()
+    }
+    for (const [id, definition] of define) defined.set(id, definition)
+  }
+
   let removals = 0
   const giveBack = (): void => {
     if (++removals % removalsBetweenLooks !== 0) return
@@ -226,6 +238,7 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
       setSynchronous(change.durable)
       write(change, upTo)
       for (const stream of change.ended ?? []) seqs.delete(stream)
+      if (change.batches !== undefined) noteDefined(change.batches[0].stream, change.define ?? [])
       if (change.batches === undefined) giveBack()
     },
     batchAt: (stream, offset) => {
@@ -247,7 +260,13 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
     firstAfter: (stream, offset) => selectFirstAfter.get(seqOf(stream), offset),
     heads: (stream, from, limit) => selectHeads.all(seqOf(stream), from, limit),
     tally: (stream, upTo) => selectTally.get(seqOf(stream), upTo, upTo) ?? { batches: 0, bytes: 0, to: 0 },
-    definitions: (stream, ids) => selectDefinitions.all(JSON.stringify(ids), seqOf(stream)),
+    definitions: (stream, ids) => {
+      if (stream === writing) {
+        const known = ids.flatMap((id) => defined.get(id) ?? [])
+        if (known.length === ids.length) return known
+      }
+      return selectDefinitions.all(JSON.stringify(ids), seqOf(stream))
+    },
     deadLetters: () =>
       selectDeadLetters.all().map(({ metric, offset, reason, stream }) => ({
         stream,

@@ -1,4 +1,4 @@
-import { Clock, Effect, Schedule } from "effect"
+import { Clock, Effect } from "effect"
 import type { Loss } from "../telemetry/Loss.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
@@ -51,7 +51,7 @@ interface Dropped {
 }
 
 // How often a full disk is tried again.
-const diskRetry = Schedule.spaced("1 second")
+const diskRetry = "1 second"
 
 const headsAtOnce = 256
 
@@ -147,19 +147,21 @@ export const makeStoredOutbox = (
       Effect.try({ try: work, catch: (cause) => cause instanceof OutboxError ? cause : errorOf(cause) })
 
     const whileDiskIsFull = <A>(commit: Effect.Effect<A, OutboxError>): Effect.Effect<A, OutboxError> =>
-      commit.pipe(
-        Effect.tapError((error) => {
-          if (error.reason !== "Full" || isDiskFull) return Effect.void
+      Effect.matchEffect(commit, {
+        onFailure: (error) => {
+          if (error.reason !== "Full") return Effect.fail(error)
+          const told = isDiskFull
+            ? Effect.void
+            : Effect.logError(`${error.message}; metrics wait until there is room`)
           isDiskFull = true
-          return Effect.logError(`${error.message}; metrics wait until there is room`)
-        }),
-        Effect.retry({ schedule: diskRetry, while: ({ reason }) => reason === "Full" }),
-        Effect.tap(() => {
-          if (!isDiskFull) return Effect.void
+          return told.pipe(Effect.zipRight(Effect.sleep(diskRetry)), Effect.zipRight(whileDiskIsFull(commit)))
+        },
+        onSuccess: (done) => {
+          if (!isDiskFull) return Effect.succeed(done)
           isDiskFull = false
-          return Effect.logInfo("the outbox can be written again")
-        })
-      )
+          return Effect.as(Effect.logInfo("the outbox can be written again"), done)
+        }
+      })
 
     /** Batches that may go, oldest first, until `wanted` bytes are free; `undefined` when there are not enough. */
     const victims = (
@@ -197,8 +199,9 @@ export const makeStoredOutbox = (
       upTo: number,
       committed: () => void
     ): ReadonlyArray<Dropped> | undefined => {
+      const sizes = batches.map(bytesOf)
       let needed = 0
-      for (const batch of batches) needed += bytesOf(batch)
+      for (const bytes of sizes) needed += bytes
       const live = liveBytes()
       const missing = live + needed - limits.maxBytes
       const isFull = missing > 0 && live > 0
@@ -238,11 +241,11 @@ export const makeStoredOutbox = (
       const changed = after.get(current.stream) ?? current
       const define: Array<readonly [number, string]> = []
       const stored: Array<StoredBatch> = []
-      for (const batch of batches) {
-        const { columns, count, from, ids, to } = batch
-        const bytes = bytesOf(batch)
+      for (let i = 0; i < batches.length; i++) {
+        const { columns, count, define: own, from, ids, to } = batches[i]
+        const bytes = sizes[i]
         stored.push({ stream: current.stream, first: changed.next, count, ids, columns, from, to, bytes })
-        for (const definition of batch.define) define.push(definition)
+        for (const definition of own) define.push(definition)
         changed.next += count
         changed.batches++
         changed.bytes += bytes

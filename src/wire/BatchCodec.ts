@@ -34,7 +34,7 @@ export const encodeColumns = (columns: Columns): string => {
     const own = columns.fields[i]
     if (own !== undefined) fields.push([i, own])
   }
-  return `"series":[${columns.series.join(",")}],"time":[${deltas.join(",")}],"value":${
+  return `"series":${JSON.stringify(columns.series)},"time":${JSON.stringify(deltas)},"value":${
     JSON.stringify(columns.value)
   }` +
     (fields.length === 0 ? "" : `,"fields":${JSON.stringify(fields)}`)
