@@ -3,7 +3,13 @@ import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 /** Files that run for long whatever the machine: begun last, they would be waited for alone. */
-const long = ["test/package/", "test/e2e/Soak", "test/e2e/", "test/store/QueryOracle", "test/sender/DeliveryUnderFaults"]
+const long = [
+  "test/package/",
+  "test/e2e/Soak",
+  "test/e2e/",
+  "test/store/QueryOracle",
+  "test/sender/DeliveryUnderFaults"
+]
 
 class LongFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
