@@ -5,47 +5,31 @@
 import { CliConfig, Command, ValidationError } from "@effect/cli"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Either, Exit, Layer, Option } from "effect"
-import { auditCommand, auditHelp } from "./cli/Audit.js"
-import { backupCommand, backupHelp } from "./cli/Backup.js"
-import { checkCommand, checkHelp } from "./cli/Check.js"
+import { auditCommand } from "./cli/Audit.js"
+import { backupCommand } from "./cli/Backup.js"
+import { checkCommand } from "./cli/Check.js"
 import { CliFailure, misuse } from "./cli/CliFailure.js"
 import { configurationLayer } from "./cli/Configuration.js"
-import { exportCommand, exportHelp } from "./cli/Export.js"
+import { exportCommand } from "./cli/Export.js"
 import { type Extension, type Extensions, extensionsLayer, noExtensions } from "./cli/Extensions.js"
 import { commandPage, optionsFirst, overviewPage, pageOf } from "./cli/Help.js"
-import { importCommand, importHelp } from "./cli/Import.js"
+import { helpPages } from "./cli/HelpPages.js"
+import { importCommand } from "./cli/Import.js"
 import { logLevelLayer, splitLogLevel } from "./cli/LogLevels.js"
-import { outboxCommand, outboxHelp } from "./cli/Outbox.js"
+import { outboxCommand } from "./cli/Outbox.js"
 import { packageInfo } from "./cli/PackageFiles.js"
-import { queryCommand, queryHelp } from "./cli/Query.js"
-import { runCommand, runHelp } from "./cli/Run.js"
-import { sendCommand, sendHelp } from "./cli/Send.js"
-import { serveCommand, serveHelp } from "./cli/Serve.js"
-import { storeCommand, storeHelp } from "./cli/Store.js"
-import { tailCommand, tailHelp } from "./cli/Tail.js"
+import { queryCommand } from "./cli/Query.js"
+import { runCommand } from "./cli/Run.js"
+import { sendCommand } from "./cli/Send.js"
+import { serveCommand } from "./cli/Serve.js"
+import { storeCommand } from "./cli/Store.js"
+import { tailCommand } from "./cli/Tail.js"
 import { printable, Terminal } from "./cli/Terminal.js"
-import { topCommand, topHelp } from "./cli/Top.js"
-import { upCommand, upHelp } from "./cli/Up.js"
+import { topCommand } from "./cli/Top.js"
+import { upCommand } from "./cli/Up.js"
 import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
 
 const program = "metrics-collector"
-
-const pages = [
-  upHelp,
-  runHelp,
-  serveHelp,
-  sendHelp,
-  queryHelp,
-  tailHelp,
-  topHelp,
-  exportHelp,
-  importHelp,
-  backupHelp,
-  storeHelp,
-  checkHelp,
-  outboxHelp,
-  auditHelp
-]
 
 const command = Command.make(program).pipe(
   Command.withSubcommands([
@@ -78,9 +62,9 @@ const helpPage = (argv: ReadonlyArray<string>, version: string): Option.Option<s
   const words = wordsOf(argv)
   if (words.length > 0 && !words.includes("--help") && !words.includes("-h")) return Option.none()
   const width = process.stdout.columns > 0 ? process.stdout.columns : 100
-  const page = pageOf(pages, words)
+  const page = pageOf(helpPages, words)
   return Option.some(
-    page === undefined ? overviewPage(program, version, pages, width) : commandPage(program, page, width)
+    page === undefined ? overviewPage(program, version, helpPages, width) : commandPage(program, page, width)
   )
 }
 
@@ -120,7 +104,7 @@ export const run = (
       if (Option.isSome(page)) return yield* Console.log(page.value)
       yield* Command.run(command, { name: program, version })([
         ...words.slice(0, 2),
-        ...optionsFirst(pages, words.slice(2))
+        ...optionsFirst(helpPages, words.slice(2))
       ])
     })
     yield* Effect.provide(
