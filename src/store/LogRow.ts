@@ -9,6 +9,10 @@ export const LOG_ROW_VERSION = 1
 // A zigzag delta of two timestamps of the years 0 to 9999 stays below 2^50, so
 // numbers are cut by division: shifts would lose everything above 32 bits.
 const writeVarint = (target: Buffer, at: number, value: number): number => {
+  if (value < 0x80) {
+    target[at] = value
+    return at + 1
+  }
   let rest = value
   let next = at
   while (rest >= 0x80) {
@@ -56,7 +60,9 @@ export const encodeLogRow = (columns: Columns): Buffer => {
     at = writeVarint(target, at, zigzag(columns.time[i] - last))
     last = columns.time[i]
   }
-  for (let i = 0; i < count; i++) at = target.writeDoubleLE(columns.value[i], at)
+  // A view writes a double without a call; the methods of a buffer write it byte by byte.
+  const view = new DataView(target.buffer, target.byteOffset, target.byteLength)
+  for (let i = 0; i < count; i++, at += 8) view.setFloat64(at, columns.value[i], true)
   at += target.write(fields, at, "utf8")
   return target.subarray(0, at)
 }

@@ -194,11 +194,14 @@ const fieldProblem = (fields: unknown): string | undefined => metadataProblem(fi
  * whole frame, because then it cannot be told what the points are.
  */
 export const readPoints = (frame: BatchFrame, dictionary: Dictionary): Either.Either<ReadBatch, UnknownSeries> => {
-  const offset: Array<number> = []
-  const series: Array<Series> = []
-  const time: Array<number> = []
-  const value: Array<number> = []
-  const fields: Array<JsonObject | undefined> = []
+  // Of their full length at once: growing them would cost as much as filling them.
+  const most = frame.series.length
+  const offset = new Array<number>(most)
+  const series = new Array<Series>(most)
+  const time = new Array<number>(most)
+  const value = new Array<number>(most)
+  const fields = new Array<JsonObject | undefined>(most)
+  let taken = 0
   const rejected: Array<readonly [number, string]> = []
   const unknown = new Set<number>()
 
@@ -210,7 +213,7 @@ export const readPoints = (frame: BatchFrame, dictionary: Dictionary): Either.Ei
   const scale = millisIn[frame.timeUnit]
   let clock = 0
   let clockBroken = false
-  for (let i = 0; i < frame.series.length; i++) {
+  for (let i = 0; i < most; i++) {
     const at = frame.first + i
     const delta = frame.time[i]
     if (typeof delta === "number" && Number.isFinite(delta)) clock += delta
@@ -240,17 +243,19 @@ export const readPoints = (frame: BatchFrame, dictionary: Dictionary): Either.Ei
       rejected.push([at, "value: expected a finite number"])
       continue
     }
-    const context = fieldsAt.get(i)
+    const context = fieldsAt.size === 0 ? undefined : fieldsAt.get(i)
     if (context !== undefined && !isMetadata(context)) {
       rejected.push([at, fieldProblem(context) ?? "fields: expected a JSON object"])
       continue
     }
-    offset.push(at)
-    series.push(known)
-    time.push(millis)
-    value.push(own === 0 ? 0 : own)
-    fields.push(context === undefined || Object.keys(context).length === 0 ? undefined : context)
+    offset[taken] = at
+    series[taken] = known
+    time[taken] = millis
+    value[taken] = own === 0 ? 0 : own
+    fields[taken] = context === undefined || Object.keys(context).length === 0 ? undefined : context
+    taken++
   }
+  for (const column of [offset, series, time, value, fields]) column.length = taken
   return unknown.size > 0
     ? Either.left({ unknown: Array.from(unknown) })
     : Either.right({ offset, series, time, value, fields, rejected })
