@@ -145,6 +145,17 @@ const outliveReaders = (): void => {
 }
 
 /**
+ * Whoever may list processes reads their command lines: a token in one is
+ * overwritten there. Until this runs it could be read; a file or the
+ * environment keeps it out altogether.
+ */
+const hideToken = (): void => {
+  if (process.argv.some((word) => /^--token(?:=|$)/.test(word))) {
+    process.title = [program, ...process.argv.slice(2, 3).filter((word) => /^[a-z]+$/.test(word))].join(" ")
+  }
+}
+
+/**
  * Runs the command as a process: reads `process.argv`, drains on SIGINT and
  * SIGTERM, exits with 0 (ok), 1 (failure) or 2 (wrong call or configuration).
  *
@@ -157,6 +168,7 @@ const outliveReaders = (): void => {
 export const main = <const G extends ReadonlyArray<Effect.Effect<MetricsGenerator, never, unknown>>, E>(
   extension?: Extension<G, E>
 ): void => {
+  hideToken()
   outliveReaders()
   NodeRuntime.runMain(
     run(process.argv).pipe(

@@ -41,6 +41,20 @@ export const serverOptions = {
   insecure: Options.boolean("insecure").pipe(
     Options.withDescription("Listen beyond this machine without a token: anyone may read and write")
   ),
+  maxConnections: Options.integer("max-connections").pipe(
+    Options.withPseudoName("COUNT"),
+    Options.withDescription("Most connections at a time (METRICS_MAX_CONNECTIONS; default 10000)"),
+    Options.withFallbackConfig(Config.integer("max-connections")),
+    Options.withDefault(10_000)
+  ),
+  allowOrigin: Options.text("allow-origin").pipe(
+    Options.withPseudoName("URL"),
+    Options.withDescription(
+      "Origin of pages elsewhere that may use the server, or its public address behind a proxy, as in " +
+        "https://dash.example.com; repeatable (METRICS_ALLOW_ORIGINS=a,b)"
+    ),
+    Options.repeated
+  ),
   retention: Options.text("retention").pipe(
     Options.withPseudoName("AGE"),
     Options.withDescription("Delete points older than this, as in 30d (METRICS_RETENTION; default: keep all)"),
@@ -110,6 +124,8 @@ export interface ServerChoice {
   readonly token: Option.Option<Redacted.Redacted>
   readonly tokenFile: Option.Option<string>
   readonly insecure: boolean
+  readonly maxConnections: number
+  readonly allowOrigin: ReadonlyArray<string>
   readonly tlsCert?: Option.Option<string>
   readonly tlsKey?: Option.Option<string>
   /** Zero: keep everything. */
@@ -181,6 +197,16 @@ const retentionOf = ({ retention, retentionType }: ServerChoice): Effect.Effect<
     return { types, age: Duration.toMillis(retention) > 0 ? retention : undefined }
   })
 
+const originsOf = ({ allowOrigin }: ServerChoice): Effect.Effect<ReadonlyArray<string>, CliFailure> =>
+  Effect.gen(function*() {
+    const origins = allowOrigin.length > 0 ? allowOrigin : yield* configuredList("allow-origins")
+    const wrong = origins.find((text) => !/^https?:\/\/[^/]+\/?$/.test(text) || !URL.canParse(text))
+    if (wrong !== undefined) {
+      return yield* misuse(`--allow-origin: "${wrong}" is no origin; write it like https://dash.example.com`)
+    }
+    return origins
+  })
+
 /** Opens the store and starts the server; both live as long as the scope. */
 export const startServer = (
   choice: ServerChoice,
@@ -191,11 +217,14 @@ export const startServer = (
     const tls = yield* readTls(choice)
     const dataDir = yield* dataDirectory(choice.dataDir)
     const dashboardDir = yield* dashboardFiles
+    const allowedOrigins = yield* originsOf(choice)
     const { version } = yield* packageInfo
     const server = MetricsServer.layer({
       host: choice.host,
       port: choice.port,
       insecure: choice.insecure,
+      maxConnections: choice.maxConnections,
+      allowedOrigins,
       version,
       ...(token === undefined ? {} : { token }),
       ...(tls === undefined ? {} : { tls }),

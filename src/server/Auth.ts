@@ -10,9 +10,10 @@ export const SESSION_SECONDS = 30 * 86_400
 
 /** A request that is turned away: HTTP status, code and what to do. */
 export interface Refusal {
-  readonly status: 401 | 403
+  readonly status: 401 | 403 | 429
   readonly code: string
   readonly message: string
+  readonly retryAfterSeconds?: number
 }
 
 interface Key {
@@ -49,6 +50,13 @@ export const isLoopback = (host: string): boolean => {
   const bare = host.replace(/^\[|\]$/g, "").toLowerCase()
   return bare === "localhost" || bare.endsWith(".localhost") || bare === "::1" || bare === "::ffff:127.0.0.1" ||
     /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare)
+}
+
+// A page that loads an address of ours as an image or a script sends no Origin,
+// but its browser says that another site asks. Who follows a link may come.
+const isSentByForeignPage = (headers: IncomingHttpHeaders): boolean => {
+  const site = headers["sec-fetch-site"]
+  return (site === "cross-site" || site === "same-site") && headers["sec-fetch-mode"] !== "navigate"
 }
 
 const hostName = (authority: string): string =>
@@ -123,10 +131,16 @@ export class Auth {
     return cookie === undefined ? undefined : this.#find(cookie, (key) => key.cookieDigest)?.owner
   }
 
+  /** Whether a request shows a token or a cookie of ours, right or wrong. */
+  shows(headers: IncomingHttpHeaders): boolean {
+    return headers.authorization !== undefined || cookieIn(headers.cookie) !== undefined
+  }
+
   /** Whether the page that sends a request is of this server, or allowed by name. Programs send no Origin. */
   isOwnOrigin(headers: IncomingHttpHeaders): boolean {
     const origin = headers.origin?.toLowerCase()
-    if (origin === undefined || this.#origins.has(origin)) return true
+    if (origin === undefined) return !isSentByForeignPage(headers)
+    if (this.#origins.has(origin)) return true
     return URL.canParse(origin) && new URL(origin).host !== "" &&
       new URL(origin).host === headers.host?.toLowerCase().replace(/:(?:80|443)$/, "")
   }
@@ -152,14 +166,15 @@ export class Auth {
         status: 403,
         code: "foreign-host",
         message: "this server listens on loopback and answers to localhost only; " +
-          "behind a proxy, name the public address in allowedOrigins"
+          "behind a proxy, name the public address with --allow-origin (allowedOrigins)"
       }
     }
     if (!this.isOwnOrigin(headers)) {
       return {
         status: 403,
         code: "foreign-origin",
-        message: "the page that sent this belongs to another origin; name that origin in allowedOrigins to let it in"
+        message:
+          "the page that sent this belongs to another origin; name that origin with --allow-origin (allowedOrigins) to let it in"
       }
     }
     return undefined
@@ -173,9 +188,9 @@ export class Auth {
     return {
       status: 401,
       code: "unauthorized",
-      message: headers.authorization === undefined && cookieIn(headers.cookie) === undefined
-        ? "this server asks for a token: send the header Authorization: Bearer TOKEN"
-        : "this token is not known to the server"
+      message: this.shows(headers)
+        ? "this token is not known to the server"
+        : "this server asks for a token: send the header Authorization: Bearer TOKEN"
     }
   }
 }

@@ -86,7 +86,7 @@ export const httpGate = (parts: ServerParts) => <E, R>(app: HttpApp.Default<E, R
     const path = (incoming.url ?? "/").split("?")[0]
     const origin = parts.auth.allowedOrigin(headers)
     if (incoming.method === "OPTIONS" && origin !== undefined) return preflight(origin)
-    const refusal = needsToken(path) ? parts.auth.refuse(headers) : parts.auth.refuseForeign(headers)
+    const refusal = needsToken(path) ? parts.door.refuse(incoming) : parts.door.refuseForeign(incoming)
     if (refusal !== undefined) {
       parts.counters.refused++
       yield* discardRequestBody(incoming)
@@ -101,6 +101,11 @@ export const httpGate = (parts: ServerParts) => <E, R>(app: HttpApp.Default<E, R
     )
     return HttpServerResponse.setHeaders(response, {
       "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+      ...(origin === undefined ? { "cross-origin-resource-policy": "same-origin" } : undefined),
+      ...(response.headers["content-security-policy"] === undefined
+        ? { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" }
+        : undefined),
       ...(response.headers["cache-control"] === undefined ? { "cache-control": "no-store" } : undefined),
       ...(origin === undefined ? undefined : { "access-control-allow-origin": origin, vary: "origin" })
     })

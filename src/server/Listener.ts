@@ -1,7 +1,9 @@
 import { Duration, Effect, Schedule, type Scope } from "effect"
 import * as Http from "node:http"
 import * as Https from "node:https"
+import type { DropArgument, Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import type { Incidents } from "./Incidents.js"
 import { listenError, ServerError } from "./ServerError.js"
 
 /** Certificate and key, as the contents of their PEM files. */
@@ -17,6 +19,11 @@ export interface ListenerOptions {
   readonly tls: TlsFiles | undefined
   /** How long a request may take to arrive, body included. */
   readonly requestTimeout: Duration.Duration
+  /** How long a TLS handshake, and the head of a request, may take. */
+  readonly handshakeTimeout: Duration.Duration
+  /** Most connections at a time; more are answered with 503, and cut when those are many too. */
+  readonly maxConnections: number
+  readonly incidents: Incidents
   readonly onRequest: (request: Http.IncomingMessage, response: Http.ServerResponse) => void
   readonly onUpgrade: (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => void
   /** Asks everything that would go on for ever to end. */
@@ -28,23 +35,30 @@ export interface ListenerOptions {
 /** How long requests and sockets may take to end when the server stops. */
 const grace = Duration.seconds(2)
 
+/** Connections past the limit that are kept for long enough to be told. */
+const spareConnections = 64
+
+/** How long a connection may be without a byte while an answer waits in it. */
+const stalledMillis = 120_000
+
 const makeServer = (
   tls: TlsFiles | undefined,
-  requestTimeout: number
+  requestTimeout: number,
+  handshakeTimeout: number
 ): Effect.Effect<Http.Server | Https.Server, ServerError> =>
   Effect.try({
     try: () => {
       // A client that dribbles its request would hold its share of the bytes in flight.
       const options: Http.ServerOptions = {
         requestTimeout,
-        headersTimeout: requestTimeout,
+        headersTimeout: Math.min(handshakeTimeout, requestTimeout),
         // Longer than the pauses of most clients: one that writes while its connection is being closed sees an error.
         keepAliveTimeout: 75_000,
-        connectionsCheckingInterval: Math.min(30_000, Math.ceil(requestTimeout / 2))
+        connectionsCheckingInterval: Math.min(30_000, Math.ceil(Math.min(handshakeTimeout, requestTimeout) / 2))
       }
       return tls === undefined
         ? Http.createServer(options)
-        : Https.createServer({ ...options, cert: tls.cert, key: tls.key })
+        : Https.createServer({ ...options, handshakeTimeout, cert: tls.cert, key: tls.key })
     },
     catch: (cause) =>
       new ServerError({
@@ -91,12 +105,25 @@ const unreadable = (code: string | undefined): Unreadable => {
   }
 }
 
-const answerUnreadable = (error: NodeJS.ErrnoException, socket: Duplex): void => {
-  const { code, message, status } = unreadable(error.code)
+const tooMany: Unreadable = {
+  status: "503 Service Unavailable",
+  code: "too-many-connections",
+  message: "as many connections are open as the server takes; try again later"
+}
+
+const answerTooMany = (response: Http.ServerResponse): void => {
+  response.writeHead(503, { connection: "close", "content-type": "application/json", "retry-after": "10" })
+  response.end(JSON.stringify({ code: tooMany.code, message: tooMany.message }))
+}
+
+// The client is gone, or the network is.
+const isBroken = (error: NodeJS.ErrnoException): boolean => error.code === "ECONNRESET" || error.code === "EPIPE"
+
+const answerInWords = (socket: Duplex, { code, message, status }: Unreadable, more = ""): void => {
   const body = JSON.stringify({ code, message })
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
-      `X-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `X-Content-Type-Options: nosniff\r\n${more}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy()
   )
 }
@@ -108,18 +135,56 @@ const answerUnreadable = (error: NodeJS.ErrnoException, socket: Duplex): void =>
 export const listen = (options: ListenerOptions): Effect.Effect<number, ServerError, Scope.Scope> =>
   Effect.gen(function*() {
     const { host, port } = options
-    const server = yield* makeServer(options.tls, Math.ceil(Duration.toMillis(options.requestTimeout)))
+    const { incidents, maxConnections } = options
+    const server = yield* makeServer(
+      options.tls,
+      Math.ceil(Duration.toMillis(options.requestTimeout)),
+      Math.ceil(Duration.toMillis(options.handshakeTimeout))
+    )
+    server.maxConnections = maxConnections + spareConnections
+    let connections = 0
+    const excess = new WeakSet<Duplex>()
+    server.on(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+      connections++
+      socket.once("close", () => connections--)
+      if (connections <= maxConnections) return
+      excess.add(socket)
+      incidents.note("too-many-connections", socket.remoteAddress)
+    })
+    server.on("drop", (dropped?: DropArgument) => incidents.note("too-many-connections", dropped?.remoteAddress))
+
     const answers = new WeakMap<Duplex, Http.ServerResponse>()
     server.on("request", (request, response) => {
       answers.set(request.socket, response)
-      options.onRequest(request, response)
+      if (excess.has(request.socket)) answerTooMany(response)
+      else options.onRequest(request, response)
     })
-    server.on("upgrade", options.onUpgrade)
+    server.on("upgrade", (request, socket, head) => {
+      if (excess.has(socket)) answerInWords(socket, tooMany, "Retry-After: 10\r\n")
+      else options.onUpgrade(request, socket, head)
+    })
+    server.setTimeout(stalledMillis, (socket) => {
+      const answer = answers.get(socket)
+      const isIdle = answer === undefined || answer.writableFinished
+      if (!isIdle && socket.writableLength === 0) return
+      if (!isIdle) incidents.note("unread", socket.remoteAddress)
+      socket.destroy()
+    })
+    server.on("tlsClientError", (error: Error, socket: Socket) => {
+      if (!isBroken(error)) incidents.note("tls", socket.remoteAddress, error.message)
+    })
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       const answer = answers.get(socket)
+      if (!isBroken(error)) {
+        incidents.note(
+          error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "slow-request" : "no-request",
+          "remoteAddress" in socket && typeof socket.remoteAddress === "string" ? socket.remoteAddress : undefined,
+          error.code
+        )
+      }
       // In the middle of an answer another one would be taken for a part of it.
       if (!socket.writable || (answer?.headersSent === true && !answer.writableFinished)) socket.destroy()
-      else answerUnreadable(error, socket)
+      else answerInWords(socket, unreadable(error.code))
     })
     // A connection that breaks before its request is complete is nobody's error.
     server.on("connection", (socket: Duplex) => {

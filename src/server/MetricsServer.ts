@@ -5,7 +5,9 @@ import { MetricStore } from "../store/MetricStore.js"
 import type { PipelineSnapshot } from "../telemetry/PipelineStatus.js"
 import { Api } from "../wire/Api.js"
 import { Auth, isLoopback } from "./Auth.js"
+import { makeDoor } from "./Door.js"
 import { httpGate, refuseRepeatedParameters } from "./HttpGate.js"
+import { makeIncidents } from "./Incidents.js"
 import { InFlight } from "./InFlight.js"
 import { ingestHandlers } from "./IngestHandlers.js"
 import { listen, type TlsFiles } from "./Listener.js"
@@ -39,6 +41,10 @@ export interface MetricsServerOptions {
   readonly maxInFlightBytes?: number | undefined
   /** How long a request may take to arrive, body included; 60 s by default. */
   readonly requestTimeout?: Duration.DurationInput | undefined
+  /** How long a TLS handshake, and the head of a request, may take to arrive; 10 s by default. */
+  readonly handshakeTimeout?: Duration.DurationInput | undefined
+  /** Most connections at a time, sockets and readers of the live stream included; 10,000 by default. */
+  readonly maxConnections?: number | undefined
   /** Origins of pages on other hosts that may use the server, as in `https://dash.example.com`. */
   readonly allowedOrigins?: ReadonlyArray<string> | undefined
   /** Serve over TLS. */
@@ -128,11 +134,18 @@ const make = (
     }
     const requestTimeout = Duration.decode(options.requestTimeout ?? "60 seconds")
     yield* positive("requestTimeout", Math.ceil(Duration.toMillis(requestTimeout)))
+    const handshakeTimeout = Duration.decode(options.handshakeTimeout ?? "10 seconds")
+    yield* positive("handshakeTimeout", Math.ceil(Duration.toMillis(handshakeTimeout)))
+    const maxConnections = yield* positive("maxConnections", options.maxConnections ?? 10_000)
+    const auth = yield* authOf(host, options)
+    const incidents = yield* makeIncidents
     const parts: ServerParts = {
       store: yield* MetricStore,
       counters: new ServerCounters(),
       ways: new StreamWays(),
-      auth: yield* authOf(host, options),
+      auth,
+      door: yield* makeDoor(auth, incidents),
+      incidents,
       inFlight: new InFlight(yield* positive("maxInFlightBytes", options.maxInFlightBytes ?? 67_108_864)),
       maxBodyBytes: yield* positive("maxBodyBytes", options.maxBodyBytes ?? 8_388_608),
       maxFrameBytes: yield* positive("maxFrameBytes", options.maxFrameBytes ?? 1_048_576),
@@ -150,6 +163,9 @@ const make = (
       port,
       tls: options.tls,
       requestTimeout,
+      handshakeTimeout,
+      maxConnections,
+      incidents,
       onRequest: yield* requestHandler(parts),
       onUpgrade: sockets.upgrade,
       goAway: Effect.zipRight(Deferred.succeed(parts.stopping, undefined), sockets.goAway),

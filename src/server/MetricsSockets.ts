@@ -14,7 +14,7 @@ export interface MetricsSockets {
   /** Takes an HTTP upgrade request, or answers why not with an HTTP status. */
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   /** Serves a WebSocket whose handshake is done; `protocol` is the subprotocol that was agreed on, `""` for none. */
-  readonly accept: (ws: ServedSocket, protocol: string, owner: string) => void
+  readonly accept: (ws: ServedSocket, protocol: string, owner: string, address?: string) => void
   /** Refuses new connections and closes the open ones with 1001. */
   readonly goAway: Effect.Effect<void>
   /** Cuts what is still open. */
@@ -32,15 +32,23 @@ const statusText: { readonly [status: number]: string | undefined } = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
+  429: "Too Many Requests",
   503: "Service Unavailable"
 }
 
-const refuseUpgrade = (socket: Duplex, status: number, code: string, message: string): void => {
+const refuseUpgrade = (
+  socket: Duplex,
+  status: number,
+  code: string,
+  message: string,
+  retryAfterSeconds?: number
+): void => {
   const body = JSON.stringify({ code, message })
   socket.end(
     `HTTP/1.1 ${status} ${statusText[status] ?? "Refused"}\r\n` +
       "Connection: close\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n" +
       (status === 401 ? "WWW-Authenticate: Bearer realm=\"metrics-collector\"\r\n" : "") +
+      (retryAfterSeconds === undefined ? "" : `Retry-After: ${retryAfterSeconds}\r\n`) +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   )
 }
@@ -50,7 +58,7 @@ export const makeMetricsSockets = (
   parts: ServerParts
 ): Effect.Effect<MetricsSockets, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const { auth, counters, inFlight, maxFrameBytes, store, ways } = parts
+    const { auth, counters, door, incidents, inFlight, maxFrameBytes, store, ways } = parts
     const run = yield* FiberSet.makeRuntime()
     const inflation = yield* Effect.makeSemaphore(maxInflations)
     const connections = new Set<SocketConnection>()
@@ -66,7 +74,7 @@ export const makeMetricsSockets = (
       handleProtocols: (protocols) => protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false
     })
 
-    const accept = (ws: ServedSocket, protocol: string, owner: string): void => {
+    const accept = (ws: ServedSocket, protocol: string, owner: string, address?: string): void => {
       const session = protocol === SUBPROTOCOL
         ? makeBatchSession({
           store,
@@ -91,6 +99,7 @@ export const makeMetricsSockets = (
         inFlight,
         maxFrameBytes,
         inflation,
+        note: (what, detail) => incidents.note(what, address, detail),
         run: (effect) => {
           run(effect)
         },
@@ -116,13 +125,20 @@ export const makeMetricsSockets = (
         return refuseUpgrade(socket, 404, "not-found", `there is no WebSocket here; it is at ${SOCKET_PATH}`)
       }
       if (stopping) return refuseUpgrade(socket, 503, "stopping", "the server is stopping")
-      const refusal = auth.refuse(request.headers)
+      const refusal = door.refuse(request)
       if (refusal !== undefined) {
         counters.refused++
-        return refuseUpgrade(socket, refusal.status, refusal.code, refusal.message)
+        return refuseUpgrade(socket, refusal.status, refusal.code, refusal.message, refusal.retryAfterSeconds)
       }
       const owner = auth.ownerOf(request.headers) ?? ""
-      wss.handleUpgrade(request, socket, head, (ws) => accept(ws, ws.protocol, owner))
+      const address = request.socket.remoteAddress
+      wss.handleUpgrade(request, socket, head, (ws) => {
+        // Those of `ws` tell what a client did wrong; those of the network are nobody's fault.
+        ws.on("error", (error: NodeJS.ErrnoException) => {
+          if (error.code?.startsWith("WS_ERR") === true) incidents.note("bad-socket", address, error.message)
+        })
+        accept(ws, ws.protocol, owner, address)
+      })
     }
 
     yield* Effect.sync(() => {

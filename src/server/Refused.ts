@@ -3,7 +3,7 @@ import { Data } from "effect"
 
 /** A request that is answered with a refusal: status, a code for programs, a message for people. */
 export class Refused extends Data.TaggedError("Refused")<{
-  readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 426 | 500 | 503
+  readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 426 | 429 | 500 | 503
   readonly code: string
   readonly message: string
   /** Told to the client as `Retry-After`. */

@@ -2,6 +2,8 @@ import type { Deferred, Effect } from "effect"
 import type { MetricStore } from "../store/MetricStore.js"
 import type { PipelineSnapshot } from "../telemetry/PipelineStatus.js"
 import type { Auth } from "./Auth.js"
+import type { Door } from "./Door.js"
+import type { Incidents } from "./Incidents.js"
 import type { InFlight } from "./InFlight.js"
 import type { ServerCounters } from "./ServerCounters.js"
 import type { StreamWays } from "./StreamWays.js"
@@ -12,6 +14,8 @@ export interface ServerParts {
   readonly counters: ServerCounters
   readonly ways: StreamWays
   readonly auth: Auth
+  readonly door: Door
+  readonly incidents: Incidents
   readonly inFlight: InFlight
   readonly maxBodyBytes: number
   readonly maxFrameBytes: number

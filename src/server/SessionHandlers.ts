@@ -46,10 +46,10 @@ export const sessionHandlers = (parts: ServerParts) => {
         return withRequestBody(incoming, maxLoginBytes, parts.inFlight, (body) => tokenIn(body.toString("utf8"))).pipe(
           Effect.map((token) => {
             if (!auth.isProtected) return empty(undefined)
-            const cookie = auth.cookieFor(token)
-            return cookie === undefined
-              ? refusedResponse({ status: 401, code: "unauthorized", message: "this token is not known to the server" })
-              : empty(`${cookie}; Max-Age=${SESSION_SECONDS}`)
+            const granted = parts.door.login(incoming, token)
+            return "status" in granted
+              ? refusedResponse(granted)
+              : empty(`${granted.cookie}; Max-Age=${SESSION_SECONDS}`)
           }),
           Effect.catchAll((refused) => Effect.succeed(refusedResponse(refused)))
         )

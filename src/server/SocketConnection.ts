@@ -1,6 +1,7 @@
 import { Cause, Effect } from "effect"
 import { isUtf8 } from "node:buffer"
 import type { RawData } from "ws"
+import type { Incident } from "./Incidents.js"
 import type { InFlight } from "./InFlight.js"
 import { nextTurn } from "../store/nextTurn.js"
 import { inflate } from "./inflate.js"
@@ -34,6 +35,8 @@ export interface ConnectionOptions {
   readonly maxFrameBytes: number
   /** How many connections of the server may hold inflated frames at a time. */
   readonly inflation: Effect.Semaphore
+  /** Tells of what this client did that its operator should hear of. */
+  readonly note: (what: Incident, detail?: string) => void
   /** Starts an Effect in the server's scope. */
   readonly run: (effect: Effect.Effect<void>) => void
   readonly onClose: () => void
@@ -120,7 +123,10 @@ export const serveConnection = (ws: ServedSocket, options: ConnectionOptions): S
     if (closed) return
     for (const frame of reply.frames) ws.send(frame, () => {})
     if (reply.close !== undefined) close(reply.close.code, reply.close.reason)
-    else if (ws.bufferedAmount > maxUnread) ws.terminate()
+    else if (ws.bufferedAmount > maxUnread) {
+      options.note("unread")
+      ws.terminate()
+    }
   }
 
   // The bytes of a text frame were checked on arrival, those of a binary frame were not.

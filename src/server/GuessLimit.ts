@@ -1,0 +1,64 @@
+import { isIPv6 } from "node:net"
+
+/** Wrong tokens that an address may show at once, and each how long it waits for the next. */
+const burst = 20
+const refillMillis = 1_000
+
+/** Addresses kept at a time; those that were wrong the longest ago are forgotten first. */
+const maxAddresses = 10_000
+
+interface Bucket {
+  wrong: number
+  /** Ms since the epoch. */
+  at: number
+}
+
+// The owner of an IPv6 network has 2^64 addresses in it.
+const networkOf = (address: string): string => {
+  const bare = address.replace(/^::ffff:(?=\d+\.)/i, "")
+  if (!isIPv6(bare)) return bare
+  const [head = "", tail] = bare.split("%", 1)[0].split("::")
+  const before = head === "" ? [] : head.split(":")
+  const after = tail === undefined || tail === "" ? [] : tail.split(":")
+  const groups = tail === undefined
+    ? before
+    : [...before, ...Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0"), ...after]
+  return groups.slice(0, 4).join(":")
+}
+
+/**
+ * Bounds how often tokens may be guessed from one address (one /64 of IPv6):
+ * twenty at once, then one a second. It keeps ten thousand addresses.
+ */
+export class GuessLimit {
+  // Two generations, because taking the oldest out of one large Map costs its
+  // whole length: the older one is dropped when the younger is full.
+  #young = new Map<string, Bucket>()
+  #old = new Map<string, Bucket>()
+
+  /** How many addresses are kept. */
+  get size(): number {
+    return this.#young.size + this.#old.size
+  }
+
+  #wrongAt(network: string, now: number): number {
+    const bucket = this.#young.get(network) ?? this.#old.get(network)
+    return bucket === undefined ? 0 : Math.max(0, bucket.wrong - Math.max(0, now - bucket.at) / refillMillis)
+  }
+
+  /** Seconds until a token of the address is looked at again; 0 for now. */
+  secondsLeft(address: string | undefined, now: number): number {
+    const over = this.#wrongAt(networkOf(address ?? ""), now) - (burst - 1)
+    return over <= 0 ? 0 : Math.max(1, Math.ceil(over * refillMillis / 1_000))
+  }
+
+  /** A token of the address was wrong. */
+  wrong(address: string | undefined, now: number): void {
+    const network = networkOf(address ?? "")
+    const wrong = this.#wrongAt(network, now) + 1
+    this.#young.set(network, { wrong, at: now })
+    if (this.#young.size < maxAddresses / 2) return
+    this.#old = this.#young
+    this.#young = new Map()
+  }
+}
