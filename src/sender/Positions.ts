@@ -93,17 +93,28 @@ export const makePositions = (
       : Effect.succeed(found)
   }
 
-  const beyond = ({ sent, stream }: Position, next: number): Effect.Effect<never, DeliveryRefused> =>
+  const beyond = (stream: string, next: number, held: number): Effect.Effect<never, DeliveryRefused> =>
     Effect.fail(
       new DeliveryRefused({
         message: `the server claims to have offsets before ${next} of the stream ${stream}, but only those before ` +
-          `${sent} were sent; check that the endpoint is a metrics-collector server`
+          `${held} were accepted; check that the endpoint is a metrics-collector server`
       })
     )
 
-  // Another copy of a restored outbox may have brought an older stream further than ours reaches.
-  const bounded = (position: Position, next: number): number =>
-    position.isCurrent ? next : Math.min(next, position.sent)
+  /**
+   * How much is believed of what a server says it has: never more than was sent.
+   * A copy of this outbox may have brought a stream further than we did, an older
+   * one even further than ours reaches; the rest is sent all the same, and the
+   * server trims it.
+   */
+  const believed = (position: Position, next: number): Effect.Effect<number, DeliveryRefused | OutboxError> => {
+    const { isCurrent, sent, stream } = position
+    if (next <= sent || !isCurrent) return Effect.succeed(Math.min(next, sent))
+    return Effect.flatMap(outbox.streams, (streams) => {
+      const held = streams.find((one) => one.stream === stream)?.next ?? 0
+      return next > held ? beyond(stream, next, held) : Effect.succeed(sent)
+    })
+  }
 
   const load = Effect.map(outbox.streams, (streams) => {
     for (const { acked, next, stream } of streams) {
@@ -191,8 +202,7 @@ export const makePositions = (
     place: (stream, serverNext, known) =>
       Effect.gen(function*() {
         const position = yield* find(stream)
-        const expected = bounded(position, serverNext)
-        if (expected > position.sent) return yield* beyond(position, serverNext)
+        const expected = yield* believed(position, serverNext)
         if (expected < (known ?? position.acked)) {
           const range = yield* outbox.declareRollback(stream, expected)
           position.acked = expected
@@ -222,8 +232,7 @@ export const makePositions = (
     acknowledge: (stream, serverNext, rejected) =>
       Effect.gen(function*() {
         const position = yield* find(stream)
-        const acked = bounded(position, serverNext)
-        if (acked > position.sent) return yield* beyond(position, serverNext)
+        const acked = yield* believed(position, serverNext)
         position.confirmed = Math.max(position.confirmed, acked)
         position.cursor = Math.max(position.cursor, acked)
         if (acked <= position.acked && rejected.length === 0) return

@@ -23,16 +23,25 @@ const harness = Effect.gen(function*() {
 const provided = Effect.provide(Layer.mergeAll(MemoryOutbox.layer(), LossLedger.Default, PipelineStatus.Default))
 
 describe("Positions", () => {
-  it.effect("an acknowledgement of what was never sent is not believed, and keeps the data", () =>
+  it.effect("an acknowledgement of what was never accepted is not believed, and keeps the data", () =>
     Effect.gen(function*() {
       const { outbox, positions, stream } = yield* harness
       yield* positions.next
-      const error = yield* Effect.flip(positions.acknowledge(stream, 11, []))
+      const error = yield* Effect.flip(positions.acknowledge(stream, 31, []))
       assert.strictEqual(error._tag, "DeliveryRefused")
-      assert.match(error.message, /claims to have offsets before 11 .* only those before 10 were sent/)
+      assert.match(error.message, /claims to have offsets before 31 .* only those before 30 were accepted/)
       assert.strictEqual((yield* outbox.stats).metrics, 30)
       yield* positions.acknowledge(stream, 10, [])
       assert.strictEqual((yield* outbox.stats).metrics, 20)
+    }).pipe(provided))
+
+  it.effect("an acknowledgement of more than was sent is believed of what was sent: a copy may have sent the rest", () =>
+    Effect.gen(function*() {
+      const { outbox, positions, stream } = yield* harness
+      yield* positions.next
+      yield* positions.acknowledge(stream, 25, [])
+      assert.strictEqual((yield* outbox.stats).metrics, 20)
+      assert.strictEqual((yield* positions.next)?.end, 20)
     }).pipe(provided))
 
   it.effect("an answer for a stream that is not ours is not believed", () =>
@@ -42,10 +51,18 @@ describe("Positions", () => {
       assert.strictEqual((yield* Effect.flip(positions.place("other", 1)))._tag, "DeliveryRefused")
     }).pipe(provided))
 
-  it.effect("a welcome that claims more than was sent is not believed", () =>
+  it.effect("a welcome that claims more than was accepted is not believed", () =>
     Effect.gen(function*() {
       const { positions, stream } = yield* harness
-      assert.strictEqual((yield* Effect.flip(positions.place(stream, 5, 0)))._tag, "DeliveryRefused")
+      assert.strictEqual((yield* Effect.flip(positions.place(stream, 31, 0)))._tag, "DeliveryRefused")
+    }).pipe(provided))
+
+  it.effect("what a welcome claims beyond what was sent is sent all the same: a copy may have brought it", () =>
+    Effect.gen(function*() {
+      const { outbox, positions, stream } = yield* harness
+      yield* positions.place(stream, 25, 0)
+      assert.strictEqual((yield* positions.next)?.end, 10)
+      assert.strictEqual((yield* outbox.stats).metrics, 30)
     }).pipe(provided))
 
   it.effect("what a welcome confirms and nothing acknowledges is sent again", () =>

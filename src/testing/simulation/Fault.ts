@@ -104,7 +104,7 @@ const death = (dice: Dice): Death => {
 }
 
 const make = (dice: Dice, kind: Kind, at: number): Fault => {
-  const lasts = dice.pick([2_000, 10_000, 40_000, 90_000]) + dice.below(5_000)
+  const lasts = dice.pick([2_000, 10_000, 40_000]) + dice.below(5_000)
   const downFor = dice.pick([50, 1_000, 20_000]) + dice.below(2_000)
   const oneIn = dice.pick([1, 2, 3, 8])
   switch (kind) {

@@ -24,7 +24,14 @@ export interface SimulatedListener {
   readonly post: (contentType: string, body: Buffer, answer: (answer: SimulatedAnswer) => void) => void
 }
 
-type Listener = { readonly event: string; readonly call: (data: RawData, isBinary: boolean) => void }
+type MessageListener = (data: RawData, isBinary: boolean) => void
+
+type SignEvent = "ping" | "pong" | "close"
+
+type Subscription =
+  | [event: "message", listener: MessageListener]
+  | [event: "error", listener: (error: Error) => void]
+  | [event: SignEvent, listener: () => void]
 
 const nothing = Buffer.alloc(0)
 
@@ -38,17 +45,27 @@ class ServerEnd implements ServedSocket {
   readyState: number = open
   isPaused = false
   readonly bufferedAmount = 0
-  private readonly listeners: Array<Listener> = []
+  private readonly messageListeners: Array<MessageListener> = []
+  private readonly listeners: Array<{ readonly event: SignEvent; readonly listener: () => void }> = []
   private backlog: Array<() => void> = []
 
   constructor(private readonly wire: Wire) {}
 
-  readonly on = (event: string, call: (data: RawData, isBinary: boolean) => void): void => {
-    this.listeners.push({ event, call })
+  on(event: "message", listener: MessageListener): void
+  on(event: "error", listener: (error: Error) => void): void
+  on(event: "ping" | "pong" | "error" | "close", listener: () => void): void
+  on(...[event, listener]: Subscription): void {
+    if (event === "message") this.messageListeners.push(listener)
+    // A connection of this network that fails is closed, without an error.
+    else if (event !== "error") this.listeners.push({ event, listener })
   }
 
-  emit(event: string, data: Buffer = nothing): void {
-    for (const listener of this.listeners) if (listener.event === event) listener.call(data, false)
+  emitMessage(frame: string): void {
+    for (const listener of this.messageListeners) listener(Buffer.from(frame), false)
+  }
+
+  emit(event: SignEvent): void {
+    for (const own of this.listeners) if (own.event === event) own.listener()
   }
 
   /** What came over the wire, in order; waits while reading is paused. */
@@ -178,7 +195,7 @@ class Wire {
     this.travel(true, trouble === "slow" ? this.network.slowness() : 0, () => {
       if (trouble === "lose") return this.reset()
       this.server.take(() => {
-        if (this.server.readyState === open) this.server.emit("message", Buffer.from(frame))
+        if (this.server.readyState === open) this.server.emitMessage(frame)
       })
     })
   }

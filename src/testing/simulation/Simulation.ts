@@ -56,7 +56,7 @@ export interface SimulationReport {
 }
 
 // All is healed; after this both sides have met again, and what a restored server lacks is found out.
-const settles = 400_000
+const settles = 240_000
 
 // Delivery must have ended by then, whatever it was asked to wait for.
 const patience = 10_800_000
@@ -79,7 +79,7 @@ interface Profile {
 }
 
 const throwProfile = (dice: Dice): Profile => ({
-  lasts: dice.pick([40_000, 100_000, 250_000]),
+  lasts: dice.pick([20_000, 50_000, 120_000]),
   window: dice.pick([1, 2, 8]),
   limits: {
     overflow: dice.pick(["block", "drop-oldest"]),
@@ -92,7 +92,7 @@ const throwProfile = (dice: Dice): Profile => ({
   },
   shutdownGrace: dice.pick([0, 5_000]),
   rejects: dice.chance(0.5),
-  call: dice.pick([3, 10, 30]),
+  call: dice.pick([2, 6, 20]),
   pause: dice.pick([3_000, 15_000])
 })
 
