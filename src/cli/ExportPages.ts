@@ -36,8 +36,10 @@ export interface ExportPage {
   readonly next: ExportPlace | undefined
 }
 
-// Points of one request: some ten megabytes of JSON.
+// Points of one request: some ten megabytes of JSON. A server that does not
+// answer in time is asked for less, down to the second of these.
 const pagePoints = 50_000
+const fewestPoints = 1_000
 
 /** Whether the server may answer later. */
 export const mayHeal = (error: ClientError): boolean =>
@@ -123,24 +125,27 @@ export const exportPages = (
   const first = left.length === 0
     ? undefined
     : { metricType: left[0], cursor: left[0] === start?.metricType ? start.cursor : null }
+  let limit = pagePoints
   return Stream.paginateChunkEffect(first, (place) =>
     Effect.gen(function*() {
       if (place === undefined) return [Chunk.empty<ExportPage>(), Option.none<ExportPlace | undefined>()] as const
       const client = yield* MetricsClient
       const { from, question, to } = range
-      const answer = yield* withPatience(
+      const ask = Effect.suspend(() =>
         client.query({
           ...question,
           metricType: place.metricType,
           from,
           to,
           fields: true,
-          limit: pagePoints,
+          limit,
           cursor: place.cursor ?? undefined
-        }),
-        patience,
-        mayHeal
+        })
+      ).pipe(
+        Effect.tapError(() => Effect.sync(() => limit = Math.max(fewestPoints, Math.floor(limit / 2))))
       )
+      const answer = yield* withPatience(ask, patience, mayHeal)
+      limit = Math.min(pagePoints, limit * 2)
       const following = left[left.indexOf(place.metricType) + 1]
       const next: ExportPlace | undefined = answer.cursor !== undefined
         ? { metricType: place.metricType, cursor: answer.cursor }
