@@ -12,7 +12,7 @@ import { patienceOption } from "./Patience.js"
 import { seriesOptions, seriesQuestion } from "./SeriesOptions.js"
 import { showProgress } from "./ShowProgress.js"
 import { writeStdout } from "./Stdout.js"
-import { printable } from "./Terminal.js"
+import { printable, Terminal } from "./Terminal.js"
 import { parseDuration, parseInstant } from "./Values.js"
 
 const options = {
@@ -146,6 +146,7 @@ export const exportCommand = Command.make("export", options, (options) =>
         )
       )
       const bytes = yield* sink.finish
+      yield* (yield* Terminal).showStatus("")
       if (Option.isSome(options.output)) {
         yield* Console.log(`${options.output.value}: ${points} points, ${formatCount(bytes)}B`)
       }

@@ -222,6 +222,7 @@ export const importCommand = Command.make("import", { ...arguments_, ...options 
       progress.done = 0
       for (const { source, stream } of named) {
         const imported = yield* importFile(source, stream, post, problems, onBytes)
+        yield* terminal.showStatus("")
         yield* Console.log(resultText(source.name, imported))
       }
     })
