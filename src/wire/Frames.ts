@@ -44,7 +44,7 @@ export const Hello = Schema.Struct({
   /** `acked`: all before it is known to be acknowledged; `next`: the first offset not yet given away. */
   streams: Schema.Array(Schema.Struct({ stream: StreamId, acked: Offset, next: Offset })),
   /** The sender's clock, ms since the epoch. */
-  time: Schema.optionalWith(Schema.Number, { exact: true }),
+  time: Schema.optionalWith(Schema.Finite, { exact: true }),
   capabilities: Capabilities
 })
 export type Hello = typeof Hello.Type
@@ -158,13 +158,21 @@ export const parseJson = (text: string): Either.Either<unknown, string> =>
     catch: (cause) => `not JSON: ${cause instanceof Error ? cause.message : String(cause)}`
   })
 
+const typeOf = (json: unknown): unknown =>
+  typeof json === "object" && json !== null && "type" in json ? json.type : undefined
+
 /** Reads a frame of a server, or says why it is none of ours. */
 export const decodeServerFrame = (text: string): Either.Either<ServerFrame, string> =>
-  Either.flatMap(parseJson(text), (json) => Either.mapLeft(decodeServer(json), formatProblem))
+  Either.flatMap(parseJson(text), (json) =>
+    // A union of schemas makes text of what should tell its members apart, and an
+    // object with a member `toString` cannot be made text.
+    typeof typeOf(json) === "string"
+      ? Either.mapLeft(decodeServer(json), formatProblem)
+      : Either.left("type: expected text"))
 
 /** Reads a client's frame that was parsed from JSON, or says why it is none of ours. */
 export const decodeClientValue = (json: unknown): Either.Either<ClientFrame, string> => {
-  const type = typeof json === "object" && json !== null && "type" in json ? json.type : undefined
+  const type = typeOf(json)
   switch (type) {
     case "batch":
       return decodeBatchFrame(json)
