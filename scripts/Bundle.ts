@@ -5,16 +5,9 @@ import { build } from "tsdown"
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..")
 
-/**
- * Bundles programs as the executable is bundled, but with names that a profile
- * can be read by; `entries` are their paths in the project, without `.ts`. Answers the file of each, in order. They are removed when this
- * process ends.
- */
-export const bundle = async (entries: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
-  // Beside the packages that they need, and of this run: two runs must not take each other's code away.
-  const outDir = path.join(root, "node_modules/.cache", `bench-${process.pid}`)
-  process.on("exit", () => fs.rmSync(outDir, { recursive: true, force: true }))
-  await build({
+/** Bundles programs into a folder, each into a file `.mjs` of its own name; `entries` as in {@link bundle}. */
+export const bundleInto = (outDir: string, entries: ReadonlyArray<string>) =>
+  build({
     config: false,
     entry: Object.fromEntries(
       entries.map((entry) => [path.basename(entry), path.join(root, `${entry}.ts`)])
@@ -31,5 +24,16 @@ export const bundle = async (entries: ReadonlyArray<string>): Promise<ReadonlyAr
     logLevel: "warn",
     tsconfig: path.join(root, "tsconfig.json")
   })
+
+/**
+ * Bundles programs as the executable is bundled, but with names that a profile
+ * can be read by; `entries` are their paths in the project, without `.ts`. Answers the file of each, in order. They are removed when this
+ * process ends.
+ */
+export const bundle = async (entries: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
+  // Beside the packages that they need, and of this run: two runs must not take each other's code away.
+  const outDir = path.join(root, "node_modules/.cache", `bench-${process.pid}`)
+  process.on("exit", () => fs.rmSync(outDir, { recursive: true, force: true }))
+  await bundleInto(outDir, entries)
   return entries.map((entry) => path.join(outDir, `${path.basename(entry)}.mjs`))
 }

@@ -2,7 +2,7 @@ import { Effect, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import { build } from "tsdown"
+import { bundleInto } from "../Bundle.js"
 import { SoakError } from "./Process.js"
 
 /** What a soak runs: copies, so that a build meanwhile changes nothing of it. */
@@ -36,22 +36,7 @@ export const preparePrograms: Effect.Effect<Programs, SoakError, Scope.Scope> = 
     catch: (cause) => new SoakError({ message: `there is no build to run (npm run build:bundles): ${String(cause)}` })
   })
   yield* Effect.tryPromise({
-    try: () =>
-      build({
-        config: false,
-        entry: { EmbeddedProducer: path.join(root, "scripts/soak/EmbeddedProducer.ts") },
-        outDir: path.join(directory, "embedded"),
-        platform: "node",
-        target: "node20.19",
-        format: "esm",
-        external: ["better-sqlite3"],
-        noExternal: (id) => id !== "better-sqlite3",
-        inlineOnly: false,
-        dts: false,
-        sourcemap: false,
-        logLevel: "warn",
-        tsconfig: path.join(root, "tsconfig.json")
-      }),
+    try: () => bundleInto(path.join(directory, "embedded"), ["scripts/soak/EmbeddedProducer"]),
     catch: (cause) => new SoakError({ message: `the embedding program cannot be bundled: ${String(cause)}` })
   })
   return {
