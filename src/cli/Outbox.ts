@@ -196,7 +196,7 @@ const exportCommand = Command.make("export", { dataDir: dataDirOption }, (option
     yield* Stream.runForEachChunk(Stream.mapError(outbox.pending, ofOutboxError), (chunk) => {
       let lines = ""
       for (const entry of chunk) {
-        if (entry._tag === "Metric") lines += `${entry.json}\n`
+        if (entry._tag === "Metric") lines += `${printable(entry.json)}\n`
         else damaged += entry.range.to - entry.range.from
       }
       return writeStdout(lines)

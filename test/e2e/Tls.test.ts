@@ -30,10 +30,13 @@ const otherPrivateKey = (): string =>
 
 /** A server over TLS on a free port, with the certificate of localhost that signed itself. */
 const secureServer = (
-  cwd: string
+  cwd: string,
+  [certFile, keyFile]: readonly [cert: string, key: string] = [cert, key]
 ): Effect.Effect<{ readonly program: Program; readonly url: string }, ProgramError, Scope.Scope> =>
   Effect.gen(function*() {
-    const words = ["serve", "--port", "0", "--data-dir", path.join(cwd, "server"), "--tls-cert", cert, "--tls-key", key]
+    fs.mkdirSync(cwd, { recursive: true })
+    const tls = ["--tls-cert", certFile, "--tls-key", keyFile]
+    const words = ["serve", "--port", "0", "--data-dir", path.join(cwd, "server"), ...tls]
     const program = yield* start(words, { cwd })
     const url = yield* program.says(/listening on (https:\/\/[\w.:[\]]+)/)
     return { program, url }
@@ -69,6 +72,32 @@ describe("over TLS", () => {
         assert.equal(asked.code, 1)
         assert.match(asked.stderr, /certificate is not trusted.*--ca-file/)
       }
+    }))
+
+  it.scopedLive("a certificate that has expired, or is of another host, is refused though its authority is trusted", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      for (const [name, problem] of [["expired", /expired/], ["elsewhere", /elsewhere\.example|altnames/]] as const) {
+        const trusted = pem(`${name}-cert`)
+        const { url } = yield* secureServer(path.join(cwd, name), [trusted, pem(`${name}-key`)])
+        const trust = ["--ca-file", trusted]
+        const sent = yield* run(["send", "a", "b", "1", "--endpoint", url, "--timeout", "1s", ...trust], { cwd })
+        assert.equal(sent.code, 1)
+        assert.match(sent.stderr, /certificate does not hold.*correct the host name of the address, or the certificate/)
+        assert.match(sent.stderr, problem)
+        const asked = yield* run(["query", "b", "--server", url, ...trust], { cwd })
+        assert.equal(asked.code, 1)
+        assert.match(asked.stderr, /certificate does not hold/)
+      }
+    }))
+
+  it.scopedLive("who speaks plain HTTP to it gets nothing, and the log says why", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const { program, url } = yield* secureServer(cwd)
+      const plain = url.replace("https", "http")
+      assert.equal((yield* run(["query", "b", "--server", plain], { cwd })).code, 1)
+      yield* program.says(/A TLS handshake failed: .*http request/)
     }))
 
   it.scopedLive("files that are missing, wrong or do not belong together are a misuse", () =>
