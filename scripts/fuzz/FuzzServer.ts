@@ -60,7 +60,9 @@ const request = (mutator: Mutator): Buffer => {
 }
 
 const connection = (mutator: Mutator): Buffer => {
-  const parts: Array<Buffer> = [Buffer.from(upgrade(mutator.below(2) === 0 ? "sec-websocket-protocol: metrics.batch.v1\r\n" : ""))]
+  const parts: Array<Buffer> = [
+    Buffer.from(upgrade(mutator.below(2) === 0 ? "sec-websocket-protocol: metrics.batch.v1\r\n" : ""))
+  ]
   for (let count = 1 + mutator.below(6); count > 0; count--) {
     const payload = mutator.below(4) === 0
       ? Buffer.from(mutator.pick(frames))
