@@ -1,5 +1,5 @@
 import { describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import * as assert from "node:assert/strict"
 import { execFile } from "node:child_process"
 import * as fs from "node:fs"
@@ -156,6 +156,26 @@ describe("names that would steer a terminal", () => {
         assert.doesNotMatch(stderr, harmful, format)
         assert.doesNotMatch(stderr, /^\s*forged/m)
       }
+    }))
+})
+
+describe("a pattern that takes for ever", () => {
+  it.scopedLive("is refused and named, and meanwhile the server takes in and answers", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const { url } = yield* serve(cwd)
+      const host = `host=${"a".repeat(60)}!`
+      const sent = yield* run(["send", "app", "m", "1", "--metadata", host, "--endpoint", url], { cwd })
+      assert.equal(sent.code, 0, sent.stderr)
+      const pattern = encodeURIComponent("(a+)+b")
+      const slow = yield* Effect.fork(Effect.promise(() =>
+        fetch(`${url}/api/query?metric_type=m&tag-match.host=${pattern}`)
+          .then((response) => response.text().then((text) => `${response.status} ${text}`))
+      ))
+      const meanwhile = yield* run(["send", "app", "m", "2", "--endpoint", url], { cwd })
+      assert.equal(meanwhile.code, 0, meanwhile.stderr)
+      assert.match(yield* Fiber.join(slow), /^400 .*host/)
+      assert.match(yield* statusOf(url, ""), /^200/)
     }))
 })
 
