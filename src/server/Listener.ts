@@ -21,6 +21,8 @@ export interface ListenerOptions {
   readonly requestTimeout: Duration.Duration
   /** How long a TLS handshake, and the head of a request, may take. */
   readonly handshakeTimeout: Duration.Duration
+  /** How long a client may take no byte of an answer that waits for it. */
+  readonly stallTimeout: Duration.Duration
   /** Most connections at a time; more are answered with 503, and cut when those are many too. */
   readonly maxConnections: number
   readonly incidents: Incidents
@@ -37,9 +39,6 @@ const grace = Duration.seconds(2)
 
 /** Connections past the limit that are kept for long enough to be told. */
 const spareConnections = 64
-
-/** How long a connection may be without a byte while an answer waits in it. */
-const stalledMillis = 120_000
 
 const makeServer = (
   tls: TlsFiles | undefined,
@@ -163,7 +162,7 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
       if (excess.has(socket)) answerInWords(socket, tooMany, "Retry-After: 10\r\n")
       else options.onUpgrade(request, socket, head)
     })
-    server.setTimeout(stalledMillis, (socket) => {
+    server.setTimeout(Math.ceil(Duration.toMillis(options.stallTimeout)), (socket) => {
       const answer = answers.get(socket)
       const isIdle = answer === undefined || answer.writableFinished
       if (!isIdle && socket.writableLength === 0) return

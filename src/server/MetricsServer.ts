@@ -43,6 +43,8 @@ export interface MetricsServerOptions {
   readonly requestTimeout?: Duration.DurationInput | undefined
   /** How long a TLS handshake, and the head of a request, may take to arrive; 10 s by default. */
   readonly handshakeTimeout?: Duration.DurationInput | undefined
+  /** How long a client may take no byte of an answer that waits for it; 2 minutes by default. */
+  readonly stallTimeout?: Duration.DurationInput | undefined
   /** Most connections at a time, sockets and readers of the live stream included; 10,000 by default. */
   readonly maxConnections?: number | undefined
   /** Origins of pages on other hosts that may use the server, as in `https://dash.example.com`. */
@@ -136,6 +138,8 @@ const make = (
     yield* positive("requestTimeout", Math.ceil(Duration.toMillis(requestTimeout)))
     const handshakeTimeout = Duration.decode(options.handshakeTimeout ?? "10 seconds")
     yield* positive("handshakeTimeout", Math.ceil(Duration.toMillis(handshakeTimeout)))
+    const stallTimeout = Duration.decode(options.stallTimeout ?? "2 minutes")
+    yield* positive("stallTimeout", Math.ceil(Duration.toMillis(stallTimeout)))
     const maxConnections = yield* positive("maxConnections", options.maxConnections ?? 10_000)
     const auth = yield* authOf(host, options)
     const incidents = yield* makeIncidents
@@ -164,6 +168,7 @@ const make = (
       tls: options.tls,
       requestTimeout,
       handshakeTimeout,
+      stallTimeout,
       maxConnections,
       incidents,
       onRequest: yield* requestHandler(parts),

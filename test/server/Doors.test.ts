@@ -244,6 +244,33 @@ describe("a client that never reads", () => {
     ))
 })
 
+describe("a client that never reads an answer over HTTP", () => {
+  it.scopedLive("is cut after the stall timeout, told in the log; a reader of the live stream that waits is not", () =>
+    withLog((log) =>
+      Effect.gen(function*() {
+        const server = yield* startServer({ stallTimeout: "300 millis" })
+        const many = Array.from({ length: 100_000 }, (_, i) => ({ ...good, value: i, timestamp: i }))
+        yield* post(server, many)
+        const query = "GET /api/query?metric_type=m HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        const live = yield* open(server)
+        live.write("GET /api/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        live.on("data", () => {})
+        const stalled = yield* Effect.all(Array.from({ length: 4 }, () => open(server)))
+        for (const socket of stalled) {
+          socket.pause()
+          // Twenty answers are more than the system holds for a reader.
+          socket.write(query.repeat(20))
+        }
+        yield* Effect.sync(() => linesOf(log, "unread").length).pipe(
+          Effect.delay("20 millis"),
+          Effect.repeat({ until: (count) => count > 0 })
+        )
+        expect(live.destroyed).toBe(false)
+        expect(yield* request(server, "/healthz")).toMatchObject({ status: 200 })
+      })
+    ))
+})
+
 describe("frames that no library would send", () => {
   const handshake = [
     "GET /ws/metrics HTTP/1.1",
