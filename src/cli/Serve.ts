@@ -3,13 +3,13 @@ import { Effect } from "effect"
 import { SOCKET_PATH } from "../wire/Endpoint.js"
 import { logFormat, logFormatOption } from "./CommonOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { serverOptions, startServer, tlsOptions } from "./ServerOptions.js"
+import { publicOptions, serverOptions, startServer } from "./ServerOptions.js"
 import { loggerLayer } from "./Terminal.js"
 
 /** `serve`: the server alone, until it is stopped. */
 export const serveCommand = Command.make(
   "serve",
-  { ...serverOptions, ...tlsOptions, logFormat: logFormatOption },
+  { ...serverOptions, ...publicOptions, logFormat: logFormatOption },
   (options) =>
     Effect.gen(function*() {
       const format = yield* logFormat(options.logFormat)

@@ -41,20 +41,6 @@ export const serverOptions = {
   insecure: Options.boolean("insecure").pipe(
     Options.withDescription("Listen beyond this machine without a token: anyone may read and write")
   ),
-  maxConnections: Options.integer("max-connections").pipe(
-    Options.withPseudoName("COUNT"),
-    Options.withDescription("Most connections at a time (METRICS_MAX_CONNECTIONS; default 10000)"),
-    Options.withFallbackConfig(Config.integer("max-connections")),
-    Options.withDefault(10_000)
-  ),
-  allowOrigin: Options.text("allow-origin").pipe(
-    Options.withPseudoName("URL"),
-    Options.withDescription(
-      "Origin of pages elsewhere that may use the server, or its public address behind a proxy, as in " +
-        "https://dash.example.com; repeatable (METRICS_ALLOW_ORIGINS=a,b)"
-    ),
-    Options.repeated
-  ),
   retention: Options.text("retention").pipe(
     Options.withPseudoName("AGE"),
     Options.withDescription("Delete points older than this, as in 30d (METRICS_RETENTION; default: keep all)"),
@@ -101,7 +87,21 @@ export const serverOptions = {
 }
 
 /** Options of a server that others reach. `up` has none of them: its collector comes over loopback. */
-export const tlsOptions = {
+export const publicOptions = {
+  maxConnections: Options.integer("max-connections").pipe(
+    Options.withPseudoName("COUNT"),
+    Options.withDescription("Most connections at a time (METRICS_MAX_CONNECTIONS; default 10000)"),
+    Options.withFallbackConfig(Config.integer("max-connections")),
+    Options.withDefault(10_000)
+  ),
+  allowOrigin: Options.text("allow-origin").pipe(
+    Options.withPseudoName("URL"),
+    Options.withDescription(
+      "Origin of pages elsewhere that may use the server, or its public address behind a proxy, as in " +
+        "https://dash.example.com; repeatable (METRICS_ALLOW_ORIGINS=a,b)"
+    ),
+    Options.repeated
+  ),
   tlsCert: Options.text("tls-cert").pipe(
     Options.withPseudoName("FILE"),
     Options.withDescription("Certificate (PEM): serve over TLS; goes with --tls-key"),
@@ -124,8 +124,8 @@ export interface ServerChoice {
   readonly token: Option.Option<Redacted.Redacted>
   readonly tokenFile: Option.Option<string>
   readonly insecure: boolean
-  readonly maxConnections: number
-  readonly allowOrigin: ReadonlyArray<string>
+  readonly maxConnections?: number
+  readonly allowOrigin?: ReadonlyArray<string>
   readonly tlsCert?: Option.Option<string>
   readonly tlsKey?: Option.Option<string>
   /** Zero: keep everything. */
@@ -197,7 +197,7 @@ const retentionOf = ({ retention, retentionType }: ServerChoice): Effect.Effect<
     return { types, age: Duration.toMillis(retention) > 0 ? retention : undefined }
   })
 
-const originsOf = ({ allowOrigin }: ServerChoice): Effect.Effect<ReadonlyArray<string>, CliFailure> =>
+const originsOf = ({ allowOrigin = [] }: ServerChoice): Effect.Effect<ReadonlyArray<string>, CliFailure> =>
   Effect.gen(function*() {
     const origins = allowOrigin.length > 0 ? allowOrigin : yield* configuredList("allow-origins")
     const wrong = origins.find((text) => !/^https?:\/\/[^/]+\/?$/.test(text) || !URL.canParse(text))
