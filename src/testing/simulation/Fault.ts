@@ -2,7 +2,7 @@ import type { Dice } from "./Dice.js"
 import type { CommitMoment } from "./SimulatedDisk.js"
 
 /** What may happen to one frame on a socket. */
-export type FrameTrouble = "lose" | "lose-answer" | "twice" | "slow" | "foreign"
+export type FrameTrouble = "lose" | "lose-answer" | "twice" | "slow" | "foreign" | "foreign-ack"
 
 /** What may happen to one request over HTTP, or what answers it in place of the server. */
 export type HttpTrouble =
@@ -66,7 +66,7 @@ const httpTroubles: ReadonlyArray<HttpTrouble> = [
   "twice"
 ]
 
-const frameTroubles: ReadonlyArray<FrameTrouble> = ["lose", "lose-answer", "twice", "slow", "foreign"]
+const frameTroubles: ReadonlyArray<FrameTrouble> = ["lose", "lose-answer", "twice", "slow", "foreign", "foreign-ack"]
 
 const socketTroubles: ReadonlyArray<SocketTrouble> = [
   "unreachable",
@@ -104,7 +104,9 @@ const death = (dice: Dice): Death => {
 }
 
 const make = (dice: Dice, kind: Kind, at: number): Fault => {
-  const lasts = dice.pick([2_000, 10_000, 40_000]) + dice.below(5_000)
+  const isRefusal = kind === "refuse-sockets" || kind === "requests"
+  // Some refusals outlast the rest after which stopped delivery looks again.
+  const lasts = dice.pick([2_000, 10_000, 40_000, isRefusal ? 130_000 : 10_000]) + dice.below(5_000)
   const downFor = dice.pick([50, 1_000, 20_000]) + dice.below(2_000)
   const oneIn = dice.pick([1, 2, 3, 8])
   switch (kind) {
@@ -162,6 +164,13 @@ export const throwFaults = (dice: Dice, lasts: number): ReadonlyArray<Fault> => 
   // HTTP delivers only where sockets fail.
   if (kinds.includes("requests")) {
     faults.push({ kind: "refuse-sockets", at: dice.below(lasts / 2), lasts: lasts / 2, how: "503" })
+  }
+  // Refused, and nothing there when it is looked at again.
+  if (dice.chance(0.05)) {
+    const at = dice.between(1_000, lasts)
+    faults.push({ kind: "refuse-sockets", at, lasts: 3_000, how: "401-ours" })
+    faults.push({ kind: "cut", at: at + 10, code: 1006, oneSided: false })
+    faults.push({ kind: "black-hole", at: at + 3_000, lasts: 100_000, way: "both" })
   }
   return faults.sort((a, b) => a.at - b.at)
 }

@@ -13,7 +13,7 @@ import type { AcceptedPoints } from "./AcceptedPoints.js"
 import type { Dice } from "./Dice.js"
 import { type CommitMoment, type DiskImage, SimulatedDisk } from "./SimulatedDisk.js"
 import type { SimulatedNetwork } from "./SimulatedNetwork.js"
-import { SimulatedProcess } from "./SimulatedProcess.js"
+import { SimulatedProcess, untilKilled } from "./SimulatedProcess.js"
 import type { Trace } from "./Trace.js"
 import type { VirtualTime } from "./VirtualTime.js"
 
@@ -205,10 +205,10 @@ export class SenderHost {
       this.ledgers.push(yield* LossLedger)
       const sender = yield* GenericMetricsSender
       const watched = Effect.provideService(program, GenericMetricsSender, accepted.watch(sender))
-      yield* Effect.raceFirst(Effect.zipRight(Effect.scoped(watched), Effect.never), awaitEnd)
+      yield* Effect.raceFirst(Effect.zipRight(Effect.scoped(watched), untilKilled), awaitEnd)
       yield* Effect.retry(sender.flush, Schedule.spaced("10 seconds"))
       this.isDone = true
-      yield* Effect.never
+      yield* untilKilled
     }).pipe(Effect.provide(sender), Effect.scoped)
   }
 }

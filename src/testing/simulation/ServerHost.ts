@@ -15,7 +15,7 @@ import { SqliteMetricStore } from "../../store/SqliteMetricStore.js"
 import type { FlushLimits } from "../../store/StoreParts.js"
 import type { HostOptions } from "./SenderHost.js"
 import { type CommitMoment, SimulatedDisk } from "./SimulatedDisk.js"
-import { SimulatedProcess } from "./SimulatedProcess.js"
+import { SimulatedProcess, untilKilled } from "./SimulatedProcess.js"
 
 /** What a server's host is made of. */
 export interface ServerHostOptions extends HostOptions {
@@ -171,7 +171,7 @@ export class ServerHost {
         }
       })
       this.believed = store.series({})
-      yield* Effect.never
+      yield* untilKilled
     }).pipe(Effect.provide(store), Effect.scoped)
   }
 }

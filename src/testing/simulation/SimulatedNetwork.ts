@@ -206,7 +206,7 @@ class Wire {
     this.network.judge(frame)
     this.travel(false, trouble === "slow" ? this.network.slowness() : 0, () => {
       if (trouble === "lose") return this.reset()
-      this.client.take(trouble === "foreign" ? "<html>" : frame)
+      this.client.take(trouble === "foreign" ? "<html>" : trouble === "foreign-ack" ? foreignAck : frame)
       if (trouble === "twice") this.client.take(frame)
     })
   }
@@ -262,6 +262,8 @@ class Wire {
     this.travel(true, lingers, () => this.reset())
   }
 }
+
+const foreignAck = "{\"type\":\"ack\",\"stream\":\"of somebody else\",\"next\":7}"
 
 interface Attempt {
   isWanted: boolean

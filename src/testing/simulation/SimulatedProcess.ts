@@ -22,6 +22,9 @@ export interface ProcessOptions {
 
 const textOf = (message: unknown): string => Array.isArray(message) ? message.map(String).join(" ") : String(message)
 
+/** Waits for ever. `Effect.never` would leave a timer of the system behind when its process is killed. */
+export const untilKilled: Effect.Effect<never> = Effect.async(() => {})
+
 /**
  * A process that can be killed: from one step to the next its fibers go on no
  * more and no finalizer runs, as after `kill -9`.

@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { transitionNames } from "../../../src/sender/DeliveryState.js"
+import { describeFault, simulate, type SimulationReport } from "../../../src/testing/simulation/Simulation.js"
+import { SUITE_SEEDS } from "./Seeds.js"
+
+const inWords = ({ faults, problems, seed }: SimulationReport): string =>
+  [
+    `seed ${seed} fails; all that happens: npm run simulate -- --seed ${seed} --trace`,
+    ...problems.map((problem) => `  ${problem.slice(0, 500)}`),
+    ...faults.map((fault) => `  ${describeFault(fault)}`)
+  ].join("\n")
+
+describe("the simulation", () => {
+  it.live(
+    `stores each metric once or declares its loss, whatever ${SUITE_SEEDS} seeds break, on every transition of delivery`,
+    () =>
+      Effect.gen(function*() {
+        const seen = new Set<string>()
+        for (let seed = 1; seed <= SUITE_SEEDS; seed++) {
+          const report = yield* simulate({ seed })
+          assert.deepStrictEqual(report.problems, [], inWords(report))
+          for (const name of report.transitions.keys()) seen.add(name)
+        }
+        assert.deepStrictEqual(transitionNames.filter((name) => !seen.has(name)), [])
+      }),
+    600_000
+  )
+
+  it.live("runs the same way again for the same seed, and another way for another", () =>
+    Effect.gen(function*() {
+      const checksums = new Set<string>()
+      for (const seed of [3, 7, 38, 95]) {
+        const first = yield* simulate({ seed, trace: true })
+        const again = yield* simulate({ seed })
+        assert.strictEqual(again.checksum, first.checksum, `seed ${seed}`)
+        assert.deepStrictEqual(again.points, first.points)
+        assert.isNotEmpty(first.trace)
+        checksums.add(first.checksum)
+      }
+      assert.strictEqual(checksums.size, 4)
+    }), 120_000)
+
+  it.live("runs a schedule of faults that is given", () =>
+    Effect.gen(function*() {
+      const calm = yield* simulate({ seed: 1, faults: [] })
+      assert.deepStrictEqual(calm.problems, [])
+      assert.isFalse(calm.transitions.has("HttpWaiting → Http (HttpAnswered)"))
+      assert.isAbove(calm.points.accepted, 0)
+      assert.strictEqual(calm.points.stored, calm.points.accepted)
+      const cut = yield* simulate({
+        seed: 1,
+        faults: [{ at: 5_000, kind: "refuse-sockets", lasts: 60_000, how: "503" }, {
+          at: 5_000,
+          kind: "cut",
+          code: 1006,
+          oneSided: false
+        }]
+      })
+      assert.deepStrictEqual(cut.problems, [])
+      assert.isTrue(cut.transitions.has("HttpWaiting → Http (HttpAnswered)"))
+    }))
+})
