@@ -1,4 +1,5 @@
-import { Effect, Layer, Schedule, Stream } from "effect"
+import { NodeRuntime } from "@effect/platform-node"
+import { Console, Effect, Layer, Schedule, Stream } from "effect"
 import { GenericMetric, MetricsGenerator, MetricsPipeline } from "metrics-collector"
 import { simulate } from "metrics-collector/testing"
 
@@ -13,8 +14,13 @@ class Counter extends MetricsGenerator.Tag("counter")<Counter>() {
 }
 
 /** Runs the generator through 20 seeds of faults; answers what went wrong. */
-export const problems = Effect.forEach(Array.from({ length: 20 }, (_, i) => i + 1), (seed) =>
+const problems = Effect.forEach(Array.from({ length: 20 }, (_, i) => i + 1), (seed) =>
   simulate({
     seed,
     program: Layer.launch(MetricsPipeline.layer([Counter]).pipe(Layer.provide(Counter.layer)))
   })).pipe(Effect.map((reports) => reports.flatMap(({ problems }) => problems)))
+
+problems.pipe(
+  Effect.flatMap((problems) => Console.log(`problems: ${problems.length}`, ...problems)),
+  NodeRuntime.runMain
+)

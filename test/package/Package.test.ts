@@ -15,7 +15,7 @@ const example = (name: string, port = 5000): Effect.Effect<string> =>
     (text) => text.replaceAll("localhost:5000", `localhost:${port}`)
   )
 
-const names = ["dice.ts", "embed.ts", "filters.ts", "server.ts", "socket.ts", "swap.ts"]
+const names = ["dice.ts", "embed.ts", "filters.ts", "server.ts", "simulate.ts", "socket.ts", "swap.ts"]
 
 layer(Consumer.layer, { excludeTestServices: true, timeout: "5 minutes" })(
   "the package, packed and installed",
@@ -65,6 +65,7 @@ layer(Consumer.layer, { excludeTestServices: true, timeout: "5 minutes" })(
           const run = (name: string, words: ReadonlyArray<string> = []) =>
             consumer.execute(process.execPath, [path.join("compiled", name), ...words])
 
+          expect((yield* run("simulate.js")).output).toContain("problems: 0")
           expect((yield* run("dice.js", ["--help"])).output).toMatch(/Usage: metrics-collector/)
           const dice = yield* start(["run", "--stdout", "--no-self-metrics"], {
             cwd: consumer.directory,
