@@ -6,6 +6,7 @@ import type { BatchAnswer, GapAnswer, PlainAnswer } from "../wire/Api.js"
 import { applyDefinitions, type BatchFrame, type Dictionary } from "../wire/BatchCodec.js"
 import { BATCH_MEDIA_TYPE, decodeClientValue, Offset, parseJson, SenderId, type Skip } from "../wire/Frames.js"
 import { commitBatch, commitSkip, isPassing, prepareBatch, storeProblem } from "./Ingest.js"
+import { isTooNested } from "./isTooNested.js"
 import { takePlain } from "./PlainMode.js"
 import { jsonText, Refused, refusedResponse } from "./Refused.js"
 import type { ServerParts } from "./ServerParts.js"
@@ -42,6 +43,15 @@ export const bodyKind = (contentType: string | undefined): Either.Either<BodyKin
 const badRequest = (code: string, message: string): Refused => new Refused({ status: 400, code, message })
 
 const readJson = (body: Buffer): Either.Either<unknown, Refused> => {
+  if (isTooNested(body)) {
+    return Either.left(
+      new Refused({
+        status: 413,
+        code: "too-large",
+        message: "the body holds more arrays and objects than metrics ever do; send it in several parts"
+      })
+    )
+  }
   if (!isUtf8(body)) return Either.left(badRequest("bad-json", "the body is not UTF-8"))
   const text = body.toString("utf8")
   if (text.trim() === "") return Either.left(badRequest("bad-json", "the body is empty; send JSON"))

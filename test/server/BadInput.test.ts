@@ -186,6 +186,8 @@ describe("a body that is nothing to take", () => {
       "too-large",
       /1000000 items at once; send at most 250000/
     ],
+    ["two million empty arrays", `[${"[],".repeat(2_000_000)}0]`, {}, 413, "too-large", /more arrays and objects/],
+    ["three million levels", nested(3_000_000), {}, 413, "too-large", /more arrays and objects/],
     ["gzip that is none", "plain", gzip, 400, "bad-gzip", /no gzip/],
     ["half a gzip", gzipSync(text(1)).subarray(0, 40), gzip, 400, "bad-gzip", /no gzip/],
     [
