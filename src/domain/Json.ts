@@ -55,6 +55,12 @@ interface Walk {
   upperBound: number
 }
 
+// What this bound says of a value is at most 13 times its bytes (`0,` counts 26),
+// so that past it nothing more needs to be looked at.
+const hopeless = 13 * MetadataLimits.maxBytes
+
+const tooLong = `metadata: more than ${MetadataLimits.maxBytes} bytes as JSON, which is the limit`
+
 const problemAt = (value: unknown, path: string, depth: number, walk: Walk): string | undefined => {
   switch (typeof value) {
     case "string":
@@ -80,6 +86,7 @@ const problemAt = (value: unknown, path: string, depth: number, walk: Walk): str
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
       walk.upperBound += 1
+      if (walk.upperBound > hopeless) return tooLong
       const problem = problemAt(value[i], `${path}[${i}]`, depth + 1, walk)
       if (problem !== undefined) return problem
     }
@@ -90,6 +97,7 @@ const problemAt = (value: unknown, path: string, depth: number, walk: Walk): str
     if (key === "__proto__") return `${path}: the key __proto__ is not allowed`
     if (!isWellFormed(key)) return `${path}: a key holds a lone surrogate`
     walk.upperBound += key.length * 6 + 4
+    if (walk.upperBound > hopeless) return tooLong
     const problem = problemAt(item, `${path}.${key}`, depth + 1, walk)
     if (problem !== undefined) return problem
   }

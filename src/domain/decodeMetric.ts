@@ -24,14 +24,20 @@ export const formatProblem = (error: ParseResult.ParseError): string => {
   return Array.from(problems.values()).join("; ")
 }
 
+// Only these are copied, because a stranger's object may have a million others.
+const known = ["origin", "metric_type", "value", "timestamp", "metadata"]
+
 // The schema's messages hold what it found. Objects are found by no schema but
 // that of metadata, whose problem is told without it.
 const describeProblem = (input: object): string => {
   const { metadata, ...others } = Object.fromEntries(
-    Object.entries(input).map(([key, value]: [string, unknown]) => [
-      key,
-      key !== "metadata" && typeof value === "object" && value !== null ? {} : value
-    ])
+    known.flatMap((key) => {
+      const own = Object.getOwnPropertyDescriptor(input, key)
+      const value: unknown = own?.value
+      return own === undefined
+        ? []
+        : [[key, key !== "metadata" && typeof value === "object" && value !== null ? {} : value]]
+    })
   )
   const problem = metadata === undefined || metadata === null ? undefined : metadataProblem(metadata)
   return [

@@ -102,6 +102,16 @@ describe("one bad metric among good ones", () => {
     ["metadata that is a list", withMember("metadata", "[]"), /metadata: expected a JSON object/],
     ["metadata of 9 KB", withMember("metadata", `{"a":"${"x".repeat(9_000)}"}`), /metadata: \d+ bytes as JSON/],
     ["metadata of 9 levels", withMember("metadata", `{"a":${nested(9)}}`), /metadata.*deeper than 8 levels/],
+    [
+      "metadata of 50,000 names",
+      withMember("metadata", `{${Array.from({ length: 50_000 }, (_, i) => `"k${i}":1`).join(",")}}`),
+      /metadata: more than 8192 bytes as JSON/
+    ],
+    [
+      "a metric of 50,000 names",
+      `{${Array.from({ length: 50_000 }, (_, i) => `"k${i}":1`).join(",")}}`,
+      /origin: is missing; metric_type: is missing; value: is missing/
+    ],
     ["metadata without an end", withMember("metadata", `{"a":${nested(100_000)}}`), /metadata.*deeper than 8 levels/],
     [
       "an origin without an end",
