@@ -77,6 +77,7 @@ export class SenderHost {
   /** Everything that was accepted in the present process is acknowledged, after its program has ended. */
   isDone = false
   private process: SimulatedProcess | undefined
+  private readonly processes: Array<SimulatedProcess> = []
   private lostPower = false
   private downFor: number | undefined
   private betweenLives: (() => void) | undefined
@@ -119,6 +120,7 @@ export class SenderHost {
       onEnd: (exit) => this.ended(process, exit)
     })
     this.process = process
+    this.processes.push(process)
     process.start(this.life(process))
   }
 
@@ -160,6 +162,12 @@ export class SenderHost {
   cloneFrom(image: DiskImage | undefined): void {
     this.disk.restore(image)
     this.start()
+  }
+
+  /** The simulation is over: nothing of its processes stays. */
+  bury(): void {
+    this.disk.detach(false)
+    for (const process of this.processes) process.bury()
   }
 
   private ended(process: SimulatedProcess, exit: Exit.Exit<void, unknown> | undefined): void {

@@ -41,6 +41,7 @@ export class ServerHost {
   /** What the running server believes to have stored. */
   believed: Effect.Effect<ReadonlyArray<SeriesInfo>, unknown> = Effect.succeed([])
   private process: SimulatedProcess | undefined
+  private readonly processes: Array<SimulatedProcess> = []
   private downFor: number | undefined
   private betweenLives: (() => void) | undefined
 
@@ -66,6 +67,7 @@ export class ServerHost {
       onEnd: (exit) => this.ended(process, exit)
     })
     this.process = process
+    this.processes.push(process)
     process.start(this.life(process))
   }
 
@@ -90,6 +92,12 @@ export class ServerHost {
     this.betweenLives = betweenLives
     if (this.process === undefined) this.whileDown()
     else this.die({ moment: "now" }, downFor)
+  }
+
+  /** The simulation is over: nothing of its processes stays. */
+  bury(): void {
+    this.disk.detach(false)
+    for (const process of this.processes) process.bury()
   }
 
   private ended(process: SimulatedProcess, exit: Exit.Exit<void, unknown> | undefined): void {

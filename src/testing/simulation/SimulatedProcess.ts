@@ -33,6 +33,9 @@ export class SimulatedProcess {
   private running = true
   private steps = 0
   private fatalStep = Infinity
+  private isBuried = false
+  /** What its fibers would have done next. */
+  private readonly frozen: Array<() => void> = []
   private fiber: Fiber.RuntimeFiber<void, unknown> | undefined
 
   constructor(private readonly options: ProcessOptions) {}
@@ -80,16 +83,25 @@ export class SimulatedProcess {
     this.fiber?.unsafeInterruptAsFork(this.fiber.id())
   }
 
+  /**
+   * Lets the fibers of a process that is gone end, so that no timer of theirs
+   * outlives the simulation; what they still do touches nothing.
+   */
+  bury(): void {
+    this.running = false
+    this.isBuried = true
+    for (const task of this.frozen.splice(0)) task()
+    this.stop()
+  }
+
   private readonly scheduler: Scheduler.Scheduler = Scheduler.make((task, priority, fiber) => {
-    if (!this.running) return
-    this.options.time.scheduler.scheduleTask(
-      () => {
-        if (++this.steps >= this.fatalStep) this.kill()
-        if (this.running) task()
-      },
-      priority,
-      fiber
-    )
+    const step = (): void => {
+      if (this.running && ++this.steps >= this.fatalStep) this.kill()
+      if (this.running || this.isBuried) task()
+      else this.frozen.push(task)
+    }
+    if (this.running || this.isBuried) this.options.time.scheduler.scheduleTask(step, priority, fiber)
+    else this.frozen.push(task)
   })
 
   private get logger() {

@@ -302,7 +302,7 @@ export const simulate = (options: SimulationOptions): Effect.Effect<SimulationRe
         mayDrop: overflow === "drop-oldest"
       })
     ) onProblem(problem)
-    for (const { disk } of [server, ...senders]) disk.detach(false)
+    for (const host of [server, ...senders]) host.bury()
     return {
       seed: options.seed,
       faults,
