@@ -8,7 +8,8 @@ const long = [
   "test/e2e/Soak",
   "test/e2e/",
   "test/store/QueryOracle",
-  "test/sender/DeliveryUnderFaults"
+  "test/sender/DeliveryUnderFaults",
+  "test/testing/simulation/"
 ]
 
 class LongFirst extends BaseSequencer {
