@@ -1,5 +1,5 @@
 import { Args, Command, Options } from "@effect/cli"
-import { Clock, Console, Duration, Effect, Option, Stream } from "effect"
+import { Clock, Console, Effect, Option, Stream } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
 import { formatCount } from "../telemetry/StatusLine.js"
 import { failure, misuse, toFailure } from "./CliFailure.js"
@@ -13,7 +13,7 @@ import { seriesOptions, seriesQuestion } from "./SeriesOptions.js"
 import { showProgress } from "./ShowProgress.js"
 import { writeStdout } from "./Stdout.js"
 import { printable, Terminal } from "./Terminal.js"
-import { parseDuration, parseInstant } from "./Values.js"
+import { readTimeRange } from "./TimeRange.js"
 
 const options = {
   metricType: Args.text({ name: "METRIC_TYPE" }).pipe(Args.optional),
@@ -67,19 +67,9 @@ const standardOutput: Sink = {
 export const exportCommand = Command.make("export", options, (options) =>
   Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
-    const instant = (name: string, text: Option.Option<string>) =>
-      Option.isNone(text)
-        ? Effect.succeed(undefined)
-        : Effect.mapError(parseInstant(text.value), (message) => misuse(`--${name}: ${message}`))
-    if (Option.isSome(options.last) && (Option.isSome(options.from) || Option.isSome(options.to))) {
-      return yield* misuse("--last goes without --from and --to")
-    }
+    const { last, ...bounds } = yield* readTimeRange(options)
     if (options.force && Option.isNone(options.output)) return yield* misuse("--force needs --output")
-    const last = Option.isNone(options.last)
-      ? undefined
-      : yield* Effect.mapError(parseDuration(options.last.value), (message) => misuse(`--last: ${message}`))
-    const from = last === undefined ? yield* instant("from", options.from) : now - Duration.toMillis(last)
-    const to = last === undefined ? yield* instant("to", options.to) : now
+    const { from, to } = last === undefined ? bounds : { from: now - last, to: now }
     const question = yield* seriesQuestion(options, Option.getOrUndefined(options.metricType))
     const order: ExportOrder = {
       format: options.format,

@@ -13,7 +13,10 @@ import { seriesOptions, seriesQuestion, tagsText } from "./SeriesOptions.js"
 import { stdoutLook } from "./Stdout.js"
 import { renderCsv, renderTable } from "./Table.js"
 import { printableJson } from "./Terminal.js"
-import { parseDuration, parseInstant } from "./Values.js"
+import { readTimeRange } from "./TimeRange.js"
+import { parseDuration } from "./Values.js"
+
+const defaultLast = Duration.toMillis("1 hour")
 
 const options = {
   metricType: Args.text({ name: "METRIC_TYPE" }),
@@ -164,24 +167,15 @@ const explainNothing = (metricType: string): Effect.Effect<string, unknown, Metr
 export const queryCommand = Command.make("query", options, (options) =>
   Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
-    const instant = (name: string, text: Option.Option<string>) =>
-      Option.isNone(text)
-        ? Effect.succeed(undefined)
-        : Effect.mapError(parseInstant(text.value), (message) => misuse(`--${name}: ${message}`))
-    const duration = (name: string, text: string) =>
-      Effect.mapError(parseDuration(text), (message) => misuse(`--${name}: ${message}`))
-
-    if (Option.isSome(options.last) && (Option.isSome(options.from) || Option.isSome(options.to))) {
-      return yield* misuse("--last goes without --from and --to")
-    }
-    const unbounded = Option.isSome(options.from) || Option.isSome(options.to)
-    const from = unbounded
-      ? yield* instant("from", options.from)
-      : now - Duration.toMillis(yield* duration("last", Option.getOrElse(options.last, () => "1h")))
-    const to = yield* instant("to", options.to)
+    const range = yield* readTimeRange(options)
+    const { to } = range
+    const unbounded = range.from !== undefined || to !== undefined
+    const from = unbounded ? range.from : now - (range.last ?? defaultLast)
     const step = Option.isNone(options.step)
       ? undefined
-      : Duration.toMillis(yield* duration("step", options.step.value))
+      : Duration.toMillis(
+        yield* Effect.mapError(parseDuration(options.step.value), (message) => misuse(`--step: ${message}`))
+      )
     if (step === undefined && (Option.isSome(options.aggregate) || options.by.length > 0)) {
       return yield* misuse("--aggregate and --by need --step, as in --step 1m")
     }

@@ -6,12 +6,6 @@ import type { StoreParts } from "./StoreParts.js"
 /** Losses that a store lists, unless said otherwise; older ones are forgotten. */
 export const DEFAULT_MAX_LOSSES = 100_000
 
-/** What was forgotten of senders. */
-export interface Pruned {
-  readonly streams: number
-  readonly losses: number
-}
-
 /**
  * Forgets losses beyond the newest `maxLosses`, whose metrics the streams
  * still count, and streams that nobody wrote into for longer than any point is
@@ -23,12 +17,12 @@ export const pruneSenders = (
   ages: RetentionAges,
   maxLosses: number,
   now: number
-): Effect.Effect<Pruned, StoreError> =>
+): Effect.Effect<void, StoreError> =>
   commits.writeNow({
     run: () => {
       const streams = statements.forgetStreams.run(now - ages.longest).changes
       if (streams > 0) statements.forgetOrphans.run()
-      return { streams, losses: statements.forgetLosses.run(maxLosses).changes }
+      statements.forgetLosses.run(maxLosses)
     },
     committed: () => undefined
   })

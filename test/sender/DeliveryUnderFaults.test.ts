@@ -10,30 +10,9 @@ import { OUTBOX_FILE, SqliteOutbox } from "../../src/sender/SqliteOutbox.js"
 import { type Loss, LossLedger } from "../../src/telemetry/LossLedger.js"
 import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
 import { type FakeServer, type Fault, makeFakeServer } from "../../src/testing/FakeServer.js"
+import { Dice } from "../../src/testing/simulation/Dice.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
 import { withVirtualClock } from "./VirtualClock.js"
-
-/** Numbers that are the same for the same seed (mulberry32). */
-class Dice {
-  constructor(private state: number) {}
-  /** 0 ≤ n < 1. */
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-  /** A whole number, 0 ≤ n < `end`. */
-  below(end: number): number {
-    return Math.floor(this.next() * end)
-  }
-  chance(probability: number): boolean {
-    return this.next() < probability
-  }
-  pick<A>(items: ReadonlyArray<A>): A {
-    return items[this.below(items.length)]
-  }
-}
 
 const faults: ReadonlyArray<Fault> = [
   "lose",
