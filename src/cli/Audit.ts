@@ -21,31 +21,35 @@ const options = {
 /** Most losses that a server lists. */
 const maxLosses = 100_000
 
-const counts = ["produced", "stored", "pending", "deadLettered", "lost", "missing"] as const
+const counts = [
+  ["PRODUCED", "produced"],
+  ["STORED", "stored"],
+  ["PENDING", "pending"],
+  ["UNVERIFIED", "unverified"],
+  ["DEAD", "deadLettered"],
+  ["LOST", "lost"],
+  ["MISSING", "missing"]
+] as const
 
 const reportText = (sender: string, streams: ReadonlyArray<StreamAudit>): string => {
-  const total = (of: typeof counts[number]): number => streams.reduce((sum, stream) => sum + stream[of], 0)
+  const total = (of: typeof counts[number][1]): number => streams.reduce((sum, stream) => sum + stream[of], 0)
+  const shown = counts.filter(([, of]) => of !== "unverified" || total(of) > 0)
   return [
     `Sender ${sender}`,
     "",
     renderTable(
       [
         { heading: "STREAM" },
-        { heading: "PRODUCED", right: true },
-        { heading: "STORED", right: true },
-        { heading: "PENDING", right: true },
-        { heading: "DEAD", right: true },
-        { heading: "LOST", right: true },
-        { heading: "MISSING", right: true },
+        ...shown.map(([heading]) => ({ heading, right: true })),
         { heading: "" }
       ],
       [
         ...streams.map((stream) => [
           stream.stream,
-          ...counts.map((name) => String(stream[name])),
+          ...shown.map(([, of]) => String(stream[of])),
           stream.differences.length === 0 ? "agrees" : "DIFFERS"
         ]),
-        ["all", ...counts.map((name) => String(total(name))), ""]
+        ["all", ...shown.map(([, of]) => String(total(of))), ""]
       ]
     ),
     ...streams.flatMap(({ differences, notes, stream }) => [

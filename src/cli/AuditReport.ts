@@ -9,6 +9,8 @@ export interface StreamAudit {
   readonly stored: number
   /** In the outbox, and not on the server. */
   readonly pending: number
+  /** Delivered in plain mode: to a server that keeps no account of what it took. */
+  readonly unverified: number
   /** Refused by the server. */
   readonly deadLettered: number
   /** Declared lost: to the server, or in the outbox and still to be declared. */
@@ -72,7 +74,9 @@ const auditStream = (
   // A stream that left the outbox meanwhile had all of it acknowledged.
   const next = after?.next ?? before?.next ?? serverNext
   const acked = after?.acked ?? next
-  const ackedBefore = before?.acked ?? 0
+  // What was acknowledged in plain mode is no server's account.
+  const plainFrom = (after ?? before)?.plain?.from ?? Infinity
+  const ackedBefore = Math.min(before?.acked ?? 0, plainFrom)
   // Offsets that tell of a loss of the collector never were a metric.
   const declarations = ((after ?? before)?.declarations ?? []).map((offset): Interval => [offset, offset + 1])
   const produced = Math.max(next, serverNext) - (known?.declarations ?? 0) - within(declarations, serverNext, next)
@@ -102,7 +106,8 @@ const auditStream = (
       `${offsets([next, serverNext])} are on the server and unknown to the outbox: it was restored from an older copy`
     )
   }
-  const reached = wentBack ? ackedBefore : Math.max(serverNext, acked)
+  const accounted = wentBack ? ackedBefore : Math.max(serverNext, Math.min(acked, plainFrom))
+  const reached = wentBack && plainFrom === Infinity ? ackedBefore : Math.max(serverNext, acked)
   const skipped = (after?.skipped ?? []).map(({ from, to }): Interval => [from, to])
   const undeclared = within(skipped, reached, next)
   const holes = after === undefined ? [] : uncovered(reached, next, [...after.held, ...skipped, ...declarations])
@@ -122,7 +127,9 @@ const auditStream = (
   if (known?.lost !== undefined) compare(known.lost, listed, "lost")
   else if (input.lossesCut) notes.push("the server has more losses than it lists: older ones are counted as stored")
 
-  const letters = input.deadLetters.filter((letter) => letter.stream === stream).length
+  const own = input.deadLetters.filter((letter) => letter.stream === stream)
+  const plainLetters = own.filter(({ offset }) => offset >= plainFrom).length
+  const letters = own.length - plainLetters
   if (letters > rejected) {
     differences.push(`the outbox holds ${letters} dead letters, and the server refused ${rejected} metrics`)
   } else if (letters < rejected) {
@@ -133,12 +140,17 @@ const auditStream = (
     (wentBack ? ackedBefore - serverNext - within(declarations, serverNext, ackedBefore) : 0)
   const pending = Math.max(0, next - reached) - countOf(holes) - undeclared - within(declarations, reached, next)
   const lost = declared + undeclared
+  const unverified = reached - accounted - within(declarations, accounted, reached) - plainLetters
+  if (unverified > 0) {
+    notes.push(`${unverified} metrics were delivered in plain mode: no server keeps account of them`)
+  }
   return {
     stream,
     produced,
-    stored: produced - pending - rejected - lost - missing,
+    stored: produced - pending - unverified - rejected - plainLetters - lost - missing,
     pending,
-    deadLettered: rejected,
+    unverified,
+    deadLettered: rejected + plainLetters,
     lost,
     missing,
     differences,
@@ -148,7 +160,7 @@ const auditStream = (
 
 /**
  * Accounts for every offset of every stream of a sender that either side still
- * knows: produced = stored + pending + dead-lettered + declared lost + missing.
+ * knows: produced = stored + pending + unverified + dead-lettered + declared lost + missing.
  */
 export const auditSender = (input: AuditInput): ReadonlyArray<StreamAudit> => {
   const names = new Set([

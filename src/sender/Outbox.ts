@@ -60,6 +60,14 @@ export interface LossRecord {
   readonly loss: Loss
 }
 
+/** What of a stream plain mode delivered: to a server that keeps no account of offsets. */
+export interface PlainAccount {
+  /** Whatever is acknowledged from this offset on, such a server took. */
+  readonly from: number
+  /** All before it was on its way: what of it is not acknowledged may have arrived. */
+  readonly sent: number
+}
+
 /** Offsets that the server had acknowledged and does not have any more. */
 export interface RolledBack extends SkippedRange {
   /** How many of them were metrics. */
@@ -142,6 +150,19 @@ export class Outbox extends Context.Tag("metrics-collector/sender/Outbox")<Outbo
    * here, and are delivered again.
    */
   readonly declareRollback: (stream: string, serverNext: number) => Effect.Effect<RolledBack, OutboxError>
+  /**
+   * Plain mode: all before `sent` is on its way to a server that keeps no account
+   * of offsets. Gives the offset before which all was on its way already.
+   */
+  readonly notePlain: (stream: string, sent: number) => Effect.Effect<number, OutboxError>
+  /** Plain mode: what was on its way from the offset `sent` on surely did not arrive. */
+  readonly takeBackPlain: (stream: string, sent: number) => Effect.Effect<void, OutboxError>
+  /**
+   * Turns what plain mode delivered into ranges to be declared as `unverified`:
+   * a server that keeps account must not seem to have lost it. Does nothing
+   * where there was no plain mode.
+   */
+  readonly declarePlain: Effect.Effect<void, OutboxError>
   /** Waits until something was appended or declared since it returned last: whoever looks after it returned misses nothing. */
   readonly awaitAppend: Effect.Effect<void>
   readonly stats: Effect.Effect<OutboxStats>

@@ -5,7 +5,7 @@ import { sqliteFileError, sqliteReason } from "../sqlite/SqliteFileError.js"
 import { openSqliteReader } from "../sqlite/SqliteReader.js"
 import { readDeadPoints } from "./DeadPoints.js"
 import { LossRecords } from "./LossRecords.js"
-import type { DeadLetter, LossRecord, OutboxError, OutboxStream, SkippedRange } from "./Outbox.js"
+import type { DeadLetter, LossRecord, OutboxError, OutboxStream, PlainAccount, SkippedRange } from "./Outbox.js"
 import { OUTBOX_APPLICATION_ID, outboxMigrations } from "./OutboxSchema.js"
 import { coveredOffsets, rangeAt } from "./SkippedRanges.js"
 import { ofFileError, OUTBOX_FILE } from "./SqliteOutbox.js"
@@ -25,11 +25,13 @@ export interface OutboxFileStream extends OutboxStream {
   readonly skipped: ReadonlyArray<SkippedRange>
   /** Offsets that tell of a loss and were never metrics, acknowledged ones too; those of long ago are forgotten. */
   readonly declarations: ReadonlyArray<number>
+  /** What of it plain mode delivered, where it did: no server keeps account of that. */
+  readonly plain: PlainAccount | undefined
 }
 
 /** A loss record of an outbox's file. */
 export interface StoredLossRecord extends LossRecord {
-  /** Whether the server has acknowledged it. */
+  /** Whether a server that keeps losses has acknowledged it. */
   readonly delivered: boolean
 }
 
@@ -111,13 +113,18 @@ const readStatus = (db: Sqlite.Database): OutboxFileStatus => {
     "SELECT first, next, reason FROM skips WHERE stream = ? ORDER BY first"
   )
   const streams = rows.all()
-  const acknowledged = new Map(streams.map(({ acked, stream }) => [stream, acked]))
+  const plain = new Map(
+    db.prepare<[], PlainAccount & { stream: string }>(
+      "SELECT streams.stream, plain.first AS \"from\", plain.sent FROM plain JOIN streams ON streams.seq = plain.stream"
+    ).all().map(({ from, sent, stream }) => [stream, { from, sent }])
+  )
+  const told = new Map(streams.map(({ acked, stream }) => [stream, Math.min(acked, plain.get(stream)?.from ?? acked)]))
   return {
     sender: state.sender ?? "",
     openedAt: state.unclosed?.opened,
-    losses: state.losses.map((record) => ({
+    losses: state.losses.map(({ told: wasTold, ...record }) => ({
       ...record,
-      delivered: record.offset < (acknowledged.get(record.stream) ?? Infinity)
+      delivered: wasTold && record.offset < (told.get(record.stream) ?? Infinity)
     })),
     streams: streams.map(({ acked, batches, bytes, next, seq, stream }) => {
       const skipped = skips.all(seq).map(({ first, next, reason }) => ({ stream, from: first, to: next, reason }))
@@ -131,7 +138,8 @@ const readStatus = (db: Sqlite.Database): OutboxFileStatus => {
         oldest: oldest.get(seq),
         held: joined(held.iterate(seq)),
         skipped,
-        declarations: records.offsets(stream)
+        declarations: records.offsets(stream),
+        plain: plain.get(stream)
       }
     })
   }

@@ -14,7 +14,10 @@ export const OUTBOX_ROW_VERSION = 1
  * - `skips`: offsets that are lost and not yet declared to the server
  * - `dead_letters`: points that the server refused
  * - `losses`: what the collector wrote down as lost, a row for each offset `at` of a stream that tells of a loss in place
- *   of a point; `count` is NULL where nobody could count. Rows stay for a while after the server has acknowledged them
+ *   of a point; `count` is NULL where nobody could count. Rows stay for a while after the server has acknowledged them;
+ *   those that only a server was given which takes no losses are not `told`
+ * - `plain`: streams delivered in plain mode: acknowledgements from the offset `first` on are no server's account, and all
+ *   before `sent` was on its way
  *
  * Times are ms since the epoch.
  */
@@ -78,5 +81,13 @@ export const outboxMigrations: ReadonlyArray<string> = [
     detail TEXT,
     UNIQUE (stream, at)
   ) STRICT;
+  `,
+  `
+  CREATE TABLE plain (
+    stream INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    sent INTEGER NOT NULL
+  ) STRICT;
+  ALTER TABLE losses ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
   `
 ]

@@ -1,4 +1,4 @@
-import type { DeadLetter, LossRecord, OutboxBatch, SkippedRange } from "./Outbox.js"
+import type { DeadLetter, LossRecord, OutboxBatch, PlainAccount, SkippedRange } from "./Outbox.js"
 
 /** A batch as it is kept. */
 export interface StoredBatch extends OutboxBatch {
@@ -22,6 +22,8 @@ export interface StoredStream {
   /** How many batches stand there, and what they count. */
   readonly batches: number
   readonly bytes: number
+  /** What plain mode delivered of it, where it did. */
+  readonly plain?: PlainAccount | undefined
 }
 
 /** What a commit changes. */
@@ -35,6 +37,8 @@ export interface OutboxChange {
   readonly remove?: ReadonlyArray<{ readonly stream: string; readonly from: number; readonly to: number }>
   /** All ranges of these streams, in place of those before. */
   readonly ranges?: ReadonlyArray<{ readonly stream: string; readonly ranges: ReadonlyArray<SkippedRange> }>
+  /** What plain mode delivered of these streams, in place of what was noted before. */
+  readonly plain?: ReadonlyArray<Pick<StoredStream, "stream" | "plain">>
   /** Streams that go, with everything they have. */
   readonly ended?: ReadonlyArray<string>
   readonly deadLetters?: ReadonlyArray<DeadLetter>

@@ -2,7 +2,7 @@ import type Sqlite from "better-sqlite3"
 import * as zlib from "node:zlib"
 import { sqliteReason } from "../sqlite/SqliteFileError.js"
 import type { LossReason } from "../telemetry/Loss.js"
-import type { LossRecord, OutboxBatch, SkippedRange } from "./Outbox.js"
+import type { LossRecord, OutboxBatch, PlainAccount, SkippedRange } from "./Outbox.js"
 import { OUTBOX_ROW_VERSION } from "./OutboxSchema.js"
 import type { OutboxStorage, StoredBatchHead, StoredStream } from "./OutboxStorage.js"
 
@@ -12,8 +12,8 @@ export interface StoredOutboxState {
   /** When it was opened last, and when it was last written; `undefined` when it was closed. */
   readonly unclosed: { readonly opened: number; readonly committed: number } | undefined
   readonly streams: ReadonlyArray<StoredStream & { readonly ranges: ReadonlyArray<SkippedRange> }>
-  /** Acknowledged ones too, in the order of their commits. */
-  readonly losses: ReadonlyArray<LossRecord>
+  /** Acknowledged ones too, in the order of their commits. `told`: unless only a server was given it that takes none. */
+  readonly losses: ReadonlyArray<LossRecord & { readonly told: boolean }>
   readonly deadLetters: number
 }
 
@@ -48,6 +48,7 @@ interface LossRow {
   readonly from: number
   readonly to: number
   readonly detail: string | null
+  readonly told: number
 }
 
 // A file gives pages back when more than these, and more than half of it, are free.
@@ -71,6 +72,10 @@ export const readOutboxState = (db: Sqlite.Database): StoredOutboxState => {
   const skips = db.prepare<[number], { first: number; next: number; reason: string }>(
     "SELECT first, next, reason FROM skips WHERE stream = ? ORDER BY first"
   )
+  const plain = new Map(
+    db.prepare<[], PlainAccount & { seq: number }>("SELECT stream AS seq, first AS \"from\", sent FROM plain").all()
+      .map(({ from, sent, seq }) => [seq, { from, sent }])
+  )
   const opened = meta.get("opened")
   const committed = rows.reduce((last, row) => Math.max(last, row.committed), Number(opened ?? 0))
   return {
@@ -82,14 +87,16 @@ export const readOutboxState = (db: Sqlite.Database): StoredOutboxState => {
       next,
       batches,
       bytes,
+      plain: plain.get(seq),
       ranges: skips.all(seq).map(({ first, next, reason }) => ({ stream, from: first, to: next, reason }))
     })),
     losses: db.prepare<[], LossRow>(
-      "SELECT stream, at AS offset, source, reason, count, time_from AS \"from\", time_to AS \"to\", detail " +
+      "SELECT stream, at AS offset, source, reason, count, time_from AS \"from\", time_to AS \"to\", detail, told " +
         "FROM losses ORDER BY seq"
-    ).all().map(({ count, detail, offset, stream, ...loss }) => ({
+    ).all().map(({ count, detail, offset, stream, told, ...loss }) => ({
       stream,
       offset,
+      told: told === 1,
       loss: { ...loss, count: count ?? "unknown", ...(detail === null ? undefined : { detail }) }
     })),
     deadLetters: db.prepare<[], number>("SELECT count(*) FROM dead_letters").pluck().get() ?? 0
@@ -124,7 +131,12 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
     "INSERT INTO losses (stream, at, source, reason, count, time_from, time_to, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
   )
   const removeLoss = db.prepare("DELETE FROM losses WHERE stream = ? AND at = ?")
+  const putPlain = db.prepare("INSERT OR REPLACE INTO plain (stream, first, sent) VALUES (?, ?, ?)")
+  const removePlain = db.prepare("DELETE FROM plain WHERE stream = ?")
   const endStream = [
+    "UPDATE losses SET told = 0 FROM streams JOIN plain ON plain.stream = streams.seq " +
+    "WHERE streams.seq = ? AND losses.stream = streams.stream AND losses.at >= plain.first",
+    "DELETE FROM plain WHERE stream = ?",
     "DELETE FROM batches WHERE stream = ?",
     "DELETE FROM definitions WHERE stream = ?",
     "DELETE FROM skips WHERE stream = ?",
@@ -195,6 +207,10 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
     for (const { ranges, stream } of change.ranges ?? []) {
       removeSkips.run(seqOf(stream))
       for (const { from, reason, to } of ranges) insertSkip.run(seqOf(stream), from, to, reason)
+    }
+    for (const { plain, stream } of change.plain ?? []) {
+      if (plain === undefined) removePlain.run(seqOf(stream))
+      else putPlain.run(seqOf(stream), plain.from, plain.sent)
     }
     for (const stream of change.ended ?? []) for (const statement of endStream) statement.run(seqOf(stream))
     const letters = change.deadLetters ?? []

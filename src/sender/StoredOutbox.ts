@@ -12,6 +12,7 @@ import {
   type Outbox,
   OutboxError,
   type OutboxLimits,
+  type PlainAccount,
   type SkippedRange
 } from "./Outbox.js"
 import type { OutboxChange, OutboxStorage, StoredBatch, StoredBatchHead, StoredStream } from "./OutboxStorage.js"
@@ -40,6 +41,7 @@ interface StreamState {
   inFlight: number
   /** All before it was on its way once: the server may have it, so it is dropped last. */
   given: number
+  plain: PlainAccount | undefined
 }
 
 interface Dropped {
@@ -112,6 +114,7 @@ export const makeStoredOutbox = (
 
     const stateOf = (stream: StoredStream, ranges: ReadonlyArray<SkippedRange>): StreamState => ({
       ...stream,
+      plain: stream.plain,
       ranges,
       inFlight: 0,
       given: 0
@@ -425,6 +428,35 @@ export const makeStoredOutbox = (
       return { acknowledged, rejected: fresh.size }
     }
 
+    const setPlain = (state: StreamState, plain: PlainAccount): Effect.Effect<void, OutboxError> =>
+      Effect.flatMap(
+        Clock.currentTimeMillis,
+        (now) =>
+          whileDiskIsFull(
+            inTurn(() =>
+              commit({ plain: [{ stream: state.stream, plain }], durable: false }, now, [{ ...state, plain }])
+            )
+          )
+      )
+
+    /** Ends plain mode; gives how many metrics were on their way and may have arrived. */
+    const placePlain = (now: number): number => {
+      const after: Array<StreamState> = []
+      let doubtful = 0
+      for (const state of streams.values()) {
+        const { acked, plain, stream } = state
+        if (plain === undefined) continue
+        if (plain.sent > acked) doubtful += plain.sent - acked - withoutMetrics(state, acked, plain.sent)
+        const from = Math.min(plain.from, acked)
+        const ranges = from < acked
+          ? addRanges(state.ranges, { stream, from, to: acked, reason: "unverified" })
+          : state.ranges
+        after.push({ ...state, acked: from, ranges, plain: undefined })
+      }
+      if (after.length > 0) commit({ ranges: after, plain: after, durable: true }, now, after)
+      return doubtful
+    }
+
     return {
       sender: opening.sender,
       stream: opening.stream,
@@ -482,6 +514,34 @@ export const makeStoredOutbox = (
             return { ...range, metrics: range.to - range.from - records.count(stream, range.from, range.to) }
           }))
         }),
+      notePlain: (stream, sent) =>
+        Effect.gen(function*() {
+          const state = streams.get(stream)
+          if (state === undefined) return sent
+          const before = state.plain?.sent ?? state.acked
+          if (state.plain === undefined || sent > before) {
+            const from = state.plain?.from ?? state.acked
+            yield* setPlain(state, { from, sent: Math.max(before, sent) })
+          }
+          return before
+        }),
+      takeBackPlain: (stream, sent) =>
+        Effect.suspend(() => {
+          const state = streams.get(stream)
+          return state?.plain === undefined ? Effect.void : setPlain(state, { ...state.plain, sent })
+        }),
+      declarePlain: Effect.gen(function*() {
+        const now = yield* Clock.currentTimeMillis
+        const doubtful = yield* whileDiskIsFull(inTurn(() => placePlain(now)))
+        if (doubtful > 0) {
+          yield* ledger.record({
+            source: "sender",
+            reason: "unverified",
+            count: doubtful,
+            detail: "sent in plain mode without an answer, and sent again as batches: may be stored twice"
+          })
+        }
+      }),
       awaitAppend: Effect.zipRight(appended.await, Effect.sync(() => appended.unsafeClose())),
       stats: Effect.sync(() => {
         let batches = 0

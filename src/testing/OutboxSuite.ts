@@ -457,6 +457,49 @@ export const outboxSuite = (
         })
     ),
     check(
+      "what plain mode delivered is declared as unverified, its losses are told, and what may have arrived is written down",
+      {},
+      ({ ledger, outbox }) =>
+        Effect.gen(function*() {
+          const dictionary = new SeriesDictionary()
+          yield* append(outbox, [suiteBatch(dictionary, 0, 10)])
+          yield* outbox.acknowledge(outbox.stream, 10, [])
+          yield* append(outbox, [suiteBatch(dictionary, 10, 20)])
+          yield* declare(outbox, lossOf(3))
+          yield* append(outbox, [suiteBatch(dictionary, 20, 30)])
+          assert.equal(yield* outbox.notePlain(outbox.stream, 20), 10)
+          assert.equal(yield* outbox.notePlain(outbox.stream, 31), 20)
+          yield* outbox.acknowledge(outbox.stream, 25, [])
+          assert.equal(yield* outbox.notePlain(outbox.stream, 31), 31)
+          yield* outbox.declarePlain
+          yield* outbox.declarePlain
+          assert.deepEqual(yield* shapes(outbox), [
+            [10, 20, "unverified"],
+            [20, 21, "missed-tick", "dice", 3],
+            [21, 25, "unverified"],
+            [21, 31]
+          ])
+          assert.deepEqual((yield* ledger.losses).map(({ count, reason }) => [count, reason]), [[6, "unverified"]])
+          assert.equal((yield* outbox.stats).metrics, 6)
+          assert.deepEqual(yield* outbox.acknowledge(outbox.stream, 31, []), { acknowledged: 6, rejected: 0 })
+        })
+    ),
+    check(
+      "what surely did not arrive in plain mode is in no doubt",
+      {},
+      ({ ledger, outbox }) =>
+        Effect.gen(function*() {
+          yield* append(outbox, [suiteBatch(new SeriesDictionary(), 0, 10)])
+          assert.equal(yield* outbox.notePlain(outbox.stream, 10), 0)
+          yield* outbox.takeBackPlain(outbox.stream, 0)
+          assert.equal(yield* outbox.notePlain(outbox.stream, 10), 0)
+          yield* outbox.takeBackPlain(outbox.stream, 0)
+          yield* outbox.declarePlain
+          assert.deepEqual(yield* shapes(outbox), [[0, 10]])
+          assert.deepEqual(yield* ledger.losses, [])
+        })
+    ),
+    check(
       "losses have room until as many as the limit wait, and again when the server has taken some",
       { maxLosses: 2 },
       ({ outbox }) =>
