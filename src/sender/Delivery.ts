@@ -3,14 +3,19 @@ import { Cause, Deferred, Duration, Effect, Fiber, Option, type Redacted, Schedu
 import type { LossLedger } from "../telemetry/LossLedger.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import type { Endpoint } from "../wire/Endpoint.js"
+import { batchTransports } from "./BatchTransports.js"
 import { type DeliveryEvent, type DeliveryState, transition, transportOf } from "./DeliveryState.js"
 import { DeliveryWatch } from "./DeliveryWatch.js"
-import { deliverOverHttp, HTTP_TIMEOUT } from "./HttpTransport.js"
+import { HTTP_TIMEOUT } from "./HttpTransport.js"
 import type { Outbox, OutboxError } from "./Outbox.js"
+import { makePlainDelivery } from "./PlainDelivery.js"
+import type { PlainFormat } from "./PlainPieces.js"
+import { plainTransports } from "./PlainTransports.js"
 import { makePositions } from "./Positions.js"
-import { DeliveryFailure, type DeliveryRefused, type DeliveryStoppedError } from "./SenderErrors.js"
+import { DeliveryFailure, type DeliveryStoppedError } from "./SenderErrors.js"
 import type { SocketConnector } from "./SocketConnector.js"
-import { authorization, deliverOverSocket, openSession } from "./SocketTransport.js"
+import { authorization } from "./SocketTransport.js"
+import type { TransportFailure } from "./Transports.js"
 
 /** How long a socket must have been open for its schedule to begin anew. */
 export const HEALTHY_PERIOD = Duration.seconds(10)
@@ -36,6 +41,8 @@ export interface DeliveryOptions {
   readonly token: Redacted.Redacted | undefined
   readonly status: PipelineStatus["sender"]
   readonly ledger: LossLedger
+  /** Delivers plain metrics in this form; without it, batches. */
+  readonly plain: PlainFormat | undefined
 }
 
 /** Delivery of one outbox, running as long as its scope. */
@@ -44,19 +51,27 @@ export interface Delivery {
   readonly flush: Effect.Effect<void, OutboxError | DeliveryStoppedError>
   /** Brings the counters of the status up to date with the outbox. */
   readonly refresh: Effect.Effect<void>
+  /** Writes down what is known of delivery and stands nowhere yet. */
+  readonly settle: Effect.Effect<void>
 }
 
-type Failure = DeliveryFailure | DeliveryRefused | OutboxError
-
 /** Starts to deliver: see `DeliveryState` for when which transport is used. */
-export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, never, Scope.Scope> =>
+export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, OutboxError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { client, connector, endpoint, outbox, status, token } = options
+    const { client, connector, endpoint, ledger, outbox, plain, status, token } = options
+    if (plain === undefined) yield* outbox.declarePlain
     const watch = yield* DeliveryWatch
-    const positions = makePositions(outbox, status, options.ledger)
+    const positions = makePositions(outbox, status, ledger)
     const headers = authorization(token)
     const socketOptions = { outbox, positions, connector, status, headers, url: endpoint.socketUrl }
     const httpOptions = { outbox, positions, client, status, headers, url: endpoint.httpUrl }
+    const transports = plain === undefined
+      ? batchTransports(socketOptions, httpOptions)
+      : plainTransports(
+        socketOptions,
+        httpOptions,
+        makePlainDelivery({ outbox, positions, status, ledger, format: plain })
+      )
     const socketDelays = yield* Schedule.driver(retrySchedule)
     const httpDelays = yield* Schedule.driver(retrySchedule)
 
@@ -65,6 +80,7 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
     /** Why the socket failed last; `status.lastError` may be of HTTP. */
     let socketError: string | undefined
     status.endpoint = endpoint.socketUrl
+    status.plain = plain !== undefined
     status.transport = transportOf(state)
 
     const announce = Effect.suspend(() => {
@@ -107,11 +123,11 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
         return Effect.zipRight(positions.refresh, Effect.zipRight(changed ? announce : Effect.void, stop))
       })
 
-    const failureOf = (cause: Cause.Cause<Failure>): Failure =>
+    const failureOf = (cause: Cause.Cause<TransportFailure>): TransportFailure =>
       Option.getOrElse(Cause.failureOption(cause), () => new DeliveryFailure({ message: Cause.pretty(cause) }))
 
     /** Notes what went wrong; gives how long the server asks to wait. */
-    const failed = (way: "SocketFailed" | "HttpFailed", cause: Cause.Cause<Failure>): Effect.Effect<number> =>
+    const failed = (way: "SocketFailed" | "HttpFailed", cause: Cause.Cause<TransportFailure>): Effect.Effect<number> =>
       Effect.gen(function*() {
         const error = failureOf(cause)
         const repeated = status.lastError === error.message
@@ -132,7 +148,7 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
     /** One life of a socket: opens it and delivers until it is lost. Gives how long the server asks to wait. */
     const socketLife = (onOpen: Effect.Effect<void>): Effect.Effect<number> =>
       Effect.scoped(Effect.gen(function*() {
-        const session = yield* openSession(socketOptions)
+        const deliver = yield* transports.openSocket
         yield* onOpen
         yield* on({ _tag: "Welcomed" })
         const healthy = Effect.sleep(HEALTHY_PERIOD).pipe(
@@ -141,17 +157,14 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
         )
         yield* Effect.forkScoped(healthy)
         // Released here and not for an attempt that failed: HTTP may be delivering beside it.
-        return yield* Effect.ensuring(deliverOverSocket(socketOptions, session), outbox.releaseInFlight)
+        return yield* Effect.ensuring(deliver, outbox.releaseInFlight)
       })).pipe(
         Effect.catchAllCause((cause) => failed("SocketFailed", cause))
       )
 
     /** Delivers over HTTP until it fails. Gives how long the server asks to wait. */
     const httpLife = (onAnswer: Effect.Effect<void>): Effect.Effect<number> =>
-      deliverOverHttp(
-        httpOptions,
-        Effect.suspend(() => Effect.zipRight(on({ _tag: "HttpAnswered" }), onAnswer))
-      ).pipe(
+      transports.overHttp(Effect.suspend(() => Effect.zipRight(on({ _tag: "HttpAnswered" }), onAnswer))).pipe(
         Effect.ensuring(outbox.releaseInFlight),
         Effect.catchAllCause((cause) => failed("HttpFailed", cause))
       )
@@ -222,5 +235,5 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
     })
     yield* Effect.forkScoped(Effect.forever(step))
 
-    return { flush: positions.awaitAll, refresh: positions.refresh }
+    return { flush: positions.awaitAll, refresh: positions.refresh, settle: transports.settle }
   })

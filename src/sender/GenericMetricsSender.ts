@@ -3,7 +3,7 @@ import { Context, Duration, Effect, Fiber, Layer, type Redacted } from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
-import { type EndpointError, parseEndpoint } from "../wire/Endpoint.js"
+import { type EndpointError, parseEndpoint, parsePlainEndpoint } from "../wire/Endpoint.js"
 import { httpConnections } from "../wire/HttpConnections.js"
 import type { Acceptance } from "./Acceptance.js"
 import { makeBatcher } from "./Batcher.js"
@@ -11,11 +11,13 @@ import { makeDelivery } from "./Delivery.js"
 import { declareLosses, keepDeclaring } from "./LossDeclarations.js"
 import { MemoryOutbox } from "./MemoryOutbox.js"
 import { Outbox, OutboxError, type OutboxLimits } from "./Outbox.js"
+import type { PlainFormat } from "./PlainPieces.js"
 import type { DeliveryStoppedError, InvalidMetricError } from "./SenderErrors.js"
 import { SocketConnector } from "./SocketConnector.js"
 import { SqliteOutbox } from "./SqliteOutbox.js"
 
 export type { Acceptance } from "./Acceptance.js"
+export type { PlainFormat } from "./PlainPieces.js"
 export { DeliveryStoppedError, InvalidMetricError } from "./SenderErrors.js"
 
 /** Time for writing down at the end what was lost. */
@@ -29,6 +31,12 @@ export interface DeliveryTarget {
   readonly httpEndpointUrl?: string | undefined
   /** Sent as a bearer token. */
   readonly token?: Redacted.Redacted | undefined
+  /**
+   * Sends metrics as plain JSON in this form, to a server that does not speak
+   * batches: at least once, and what is in doubt is written down as `unverified`.
+   * The path of `endpointUrl` may be any.
+   */
+  readonly plain?: PlainFormat | undefined
   /** How long closing may take to deliver what is left; 5 s unless given. */
   readonly shutdownGrace?: Duration.DurationInput | undefined
 }
@@ -95,7 +103,7 @@ export class GenericMetricsSender extends Context.Tag("metrics-collector/sender/
     options: DeliveryTarget & { readonly durable: boolean }
   ): Layer.Layer<
     GenericMetricsSender,
-    EndpointError,
+    EndpointError | OutboxError,
     Outbox | SocketConnector | HttpClient.HttpClient | PipelineStatus | LossLedger
   > =>
     Layer.scoped(
@@ -104,7 +112,10 @@ export class GenericMetricsSender extends Context.Tag("metrics-collector/sender/
         const outbox = yield* Outbox
         const ledger = yield* LossLedger
         const { sender: status } = yield* PipelineStatus
-        const endpoint = yield* parseEndpoint(options.endpointUrl, options.httpEndpointUrl)
+        const endpoint = yield* (options.plain === undefined ? parseEndpoint : parsePlainEndpoint)(
+          options.endpointUrl,
+          options.httpEndpointUrl
+        )
         const delivery = yield* makeDelivery({
           outbox,
           connector: yield* SocketConnector,
@@ -112,7 +123,8 @@ export class GenericMetricsSender extends Context.Tag("metrics-collector/sender/
           endpoint,
           token: options.token,
           status,
-          ledger
+          ledger,
+          plain: options.plain
         })
         const batcher = yield* makeBatcher(outbox, status, delivery.refresh)
         const declaring = yield* Effect.forkScoped(keepDeclaring(ledger, outbox))
@@ -137,6 +149,7 @@ export class GenericMetricsSender extends Context.Tag("metrics-collector/sender/
             Effect.timeoutOption(options.shutdownGrace ?? Duration.seconds(5)),
             Effect.catchAll((error) => Effect.logDebug(`not all was delivered at the end: ${error.message}`))
           )
+          yield* delivery.settle
           yield* declareRest
           yield* delivery.refresh
           const left = status.pending

@@ -1,5 +1,5 @@
 import { Headers, HttpBody, type HttpClient, HttpClientRequest } from "@effect/platform"
-import { Duration, Effect, Either, Schema } from "effect"
+import { Duration, Effect, Either, Option, Schema } from "effect"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { certificateProblem } from "../wire/CertificateProblem.js"
 import { BATCH_MEDIA_TYPE, Offset, Rejected, StreamId } from "../wire/Frames.js"
@@ -38,11 +38,51 @@ const said = (body: string): string => {
   return Either.isRight(problem) ? `: ${problem.right.message.slice(0, 300)}` : ""
 }
 
-const foreign = "the endpoint does not answer like a metrics-collector server; check the URL, and what stands before it"
+const foreign = "the endpoint does not answer like a metrics-collector server; check the URL, and what stands before " +
+  "it (--plain sends plain JSON to servers of another kind)"
+
+/** What a status other than 200 and 409 means, in either mode: see {@link readAnswer}. */
+export const readFailure = (
+  status: number,
+  body: string,
+  retryAfter?: string
+): DeliveryFailure | DeliveryRefused => {
+  const refused = (message: string) => new DeliveryRefused({ message })
+  if (status >= 300 && status < 400) {
+    return refused(`the server redirects (HTTP ${status}); give the URL that it redirects to as the endpoint`)
+  }
+  switch (status) {
+    case 400:
+    case 415:
+    case 422:
+      return refused(`the server cannot read what we send (HTTP ${status})${said(body)}; ${foreign}`)
+    case 401:
+    case 403:
+      return refused(
+        `the server does not let this sender in (HTTP ${status})${said(body)}; check its token (--token)`
+      )
+    case 413:
+      return refused(
+        `a batch is more than the server takes (HTTP 413)${said(body)}; raise the limit of the server or of the ` +
+          "proxy before it"
+      )
+    case 404:
+    case 405:
+      return new DeliveryFailure({
+        message: `the server answered with HTTP ${status}${said(body)}; ${foreign}`,
+        retryAfterMillis: retryAfterMillis(retryAfter)
+      })
+    default:
+      return new DeliveryFailure({
+        message: `the server answered with HTTP ${status}${said(body)}`,
+        retryAfterMillis: retryAfterMillis(retryAfter)
+      })
+  }
+}
 
 /**
  * Reads the answer to a POST of `stream`. What a later attempt may cure is a
- * `DeliveryFailure`; 401, 403, 413, redirects, and 400, 409 or 200 that are not
+ * `DeliveryFailure`; 401, 403, 413, 415, redirects, and 400, 409 or 200 that are not
  * of our protocol are a `DeliveryRefused`. No status loses a metric.
  */
 export const readAnswer = (
@@ -52,11 +92,6 @@ export const readAnswer = (
   retryAfter?: string
 ): Either.Either<HttpAnswer, DeliveryFailure | DeliveryRefused> => {
   const refused = (message: string) => Either.left(new DeliveryRefused({ message }))
-  const later = (message: string) =>
-    Either.left(new DeliveryFailure({ message, retryAfterMillis: retryAfterMillis(retryAfter) }))
-  if (status >= 300 && status < 400) {
-    return refused(`the server redirects (HTTP ${status}); give the URL that it redirects to as the endpoint`)
-  }
   switch (status) {
     case 200: {
       const taken = decodeTaken(body)
@@ -70,21 +105,8 @@ export const readAnswer = (
         ? Either.right({ _tag: "Gap", next: gap.right.next })
         : refused(`HTTP 409 without an offset${said(body)}: ${foreign}`)
     }
-    case 400:
-    case 422:
-      return refused(`the server cannot read what we send (HTTP ${status})${said(body)}; ${foreign}`)
-    case 401:
-    case 403:
-      return refused(
-        `the server does not let this sender in (HTTP ${status})${said(body)}; check its token (--token)`
-      )
-    case 413:
-      return refused(
-        `a batch is more than the server takes (HTTP 413)${said(body)}; raise the limit of the server or of the ` +
-          "proxy before it"
-      )
     default:
-      return later(`the server answered with HTTP ${status}${said(body)}`)
+      return Either.left(readFailure(status, body, retryAfter))
   }
 }
 
@@ -100,34 +122,75 @@ export interface HttpTransportOptions {
 
 type Failure = DeliveryFailure | DeliveryRefused | OutboxError
 
-/** Posts a frame of `stream` and reads the answer. */
-export const postFrame = (
-  { client, headers, url }: Pick<HttpTransportOptions, "client" | "headers" | "url">,
-  stream: string,
-  body: string
-): Effect.Effect<HttpAnswer, DeliveryFailure | DeliveryRefused> =>
+// Codes of failures before anything of a request was sent.
+const unsent = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT"
+])
+
+const isUnsent = (error: unknown): boolean => {
+  let current = error
+  for (let depth = 0; depth < 8 && current instanceof Error; depth++) {
+    if ("code" in current && typeof current.code === "string" && unsent.has(current.code)) return true
+    current = current.cause
+  }
+  return false
+}
+
+/** Where a request goes, and who says so. */
+export type HttpTarget = Pick<HttpTransportOptions, "client" | "headers" | "url">
+
+/** The answer to a request, its body whole. */
+export interface HttpText {
+  readonly status: number
+  readonly body: string
+  readonly retryAfter: string | undefined
+}
+
+/** Posts a text and reads the whole answer, whatever its status. */
+export const postText = (
+  { client, headers, url }: HttpTarget,
+  body: string,
+  mediaType: string
+): Effect.Effect<HttpText, DeliveryFailure> =>
   Effect.gen(function*() {
-    const request = HttpClientRequest.post(url, {
-      headers,
-      body: HttpBody.text(body, BATCH_MEDIA_TYPE)
-    })
+    const request = HttpClientRequest.post(url, { headers, body: HttpBody.text(body, mediaType) })
     // The body is read whatever the status: a connection is used again only when it was.
     const exchange = Effect.gen(function*() {
       const response = yield* client.execute(request)
       return { response, text: yield* response.text }
     })
     const { response, text } = yield* exchange.pipe(
-      Effect.mapError((error) =>
-        new DeliveryFailure({ message: `HTTP: ${certificateProblem(error) ?? error.message}` })
-      ),
+      Effect.mapError((error) => {
+        const certificate = certificateProblem(error)
+        return new DeliveryFailure({
+          message: `HTTP: ${certificate ?? error.message}`,
+          untaken: certificate !== undefined || isUnsent(error)
+        })
+      }),
       Effect.timeoutFail({
         duration: HTTP_TIMEOUT,
         onTimeout: () => new DeliveryFailure({ message: `HTTP: no answer within ${Duration.format(HTTP_TIMEOUT)}` })
       })
     )
-    const retryAfter = Headers.get(response.headers, "retry-after")
-    return yield* readAnswer(stream, response.status, text, retryAfter._tag === "Some" ? retryAfter.value : undefined)
+    const retryAfter = Option.getOrUndefined(Headers.get(response.headers, "retry-after"))
+    return { status: response.status, body: text, retryAfter }
   })
+
+/** Posts a frame of `stream` and reads the answer. */
+export const postFrame = (
+  target: HttpTarget,
+  stream: string,
+  frame: string
+): Effect.Effect<HttpAnswer, DeliveryFailure | DeliveryRefused> =>
+  Effect.flatMap(
+    postText(target, frame, BATCH_MEDIA_TYPE),
+    ({ body, retryAfter, status }) => readAnswer(stream, status, body, retryAfter)
+  )
 
 const post = (options: HttpTransportOptions, outgoing: Outgoing): Effect.Effect<HttpAnswer, Failure> =>
   Effect.gen(function*() {

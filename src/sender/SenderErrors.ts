@@ -11,6 +11,8 @@ export class DeliveryFailure extends Data.TaggedError("DeliveryFailure")<{
   readonly message: string
   /** How long the server asks to wait, ms. */
   readonly retryAfterMillis?: number | undefined
+  /** Whether it is certain that the server has nothing of what was sent. */
+  readonly untaken?: boolean
 }> {}
 
 /** The server refused what no retry cures; the message says what to do. */

@@ -22,6 +22,8 @@ export interface SocketConnection {
   readonly send: (frame: string) => Effect.Effect<void, SocketError>
   /** The next frame; fails when the connection has ended and all frames before were taken. */
   readonly receive: Effect.Effect<string, SocketError>
+  /** Asks the other side for a sign of life, and waits for it: then it has read everything that was sent before. */
+  readonly roundTrip: Effect.Effect<void, SocketError>
   /** Asks the other side for a sign of life. */
   readonly ping: Effect.Effect<void, SocketError>
   /** How many signs of life came so far. */
@@ -33,7 +35,8 @@ export interface SocketConnection {
 /** What to connect to. */
 export interface SocketRequest {
   readonly url: string
-  readonly protocol: string
+  /** Subprotocol that the server must speak; without it none is asked for. */
+  readonly protocol?: string
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -64,7 +67,7 @@ const refused = (response: IncomingMessage, body: string): SocketError => {
 const create = (request: SocketRequest, ca: string | undefined): Effect.Effect<WebSocket, SocketError> =>
   Effect.try({
     try: () => {
-      const ws = new WebSocket(request.url, [request.protocol], {
+      const ws = new WebSocket(request.url, request.protocol === undefined ? [] : [request.protocol], {
         headers: request.headers,
         perMessageDeflate: false,
         followRedirects: false,
@@ -117,6 +120,8 @@ const makeConnection = (ws: WebSocket): SocketConnection => {
   let receiver: ((result: Effect.Effect<string, SocketError>) => void) | undefined
   let ended: SocketError | undefined
   let heard = 0
+  let trips = 0
+  const onTrip = new Map<string, (result: Effect.Effect<void, SocketError>) => void>()
 
   ws.on("message", (data, isBinary) => {
     heard++
@@ -131,8 +136,9 @@ const makeConnection = (ws: WebSocket): SocketConnection => {
     frames.push(text)
     if (frames.length >= pauseAt && !ws.isPaused) ws.pause()
   })
-  ws.on("pong", () => {
+  ws.on("pong", (data) => {
     heard++
+    onTrip.get(data.toString())?.(Effect.void)
   })
   ws.on("ping", () => {
     heard++
@@ -145,6 +151,7 @@ const makeConnection = (ws: WebSocket): SocketConnection => {
       code
     })
     receiver?.(Effect.fail(ended))
+    for (const resume of onTrip.values()) resume(Effect.fail(ended))
   })
 
   return {
@@ -164,6 +171,22 @@ const makeConnection = (ws: WebSocket): SocketConnection => {
       receiver = resume
       return Effect.sync(() => {
         receiver = undefined
+      })
+    }),
+    roundTrip: Effect.async((resume) => {
+      const fail = (message: string) => resume(Effect.fail(new SocketError({ reason: "Write", message })))
+      if (ws.readyState !== WebSocket.OPEN) return fail("the connection is not open")
+      const name = String(++trips)
+      const done = (result: Effect.Effect<void, SocketError>) => {
+        onTrip.delete(name)
+        resume(result)
+      }
+      onTrip.set(name, done)
+      ws.ping(name, undefined, (error) => {
+        if (error) done(Effect.fail(new SocketError({ reason: "Write", message: error.message })))
+      })
+      return Effect.sync(() => {
+        onTrip.delete(name)
       })
     }),
     ping: Effect.async((resume) => {

@@ -72,22 +72,30 @@ const isProblem = (body: string | undefined): boolean => {
     "code" in parsed.right && "message" in parsed.right
 }
 
+// As `ws` says it.
+const noSubprotocol = "Server sent no subprotocol"
+
+const notAServerOfOurs = "is it a metrics-collector server? (--plain sends plain JSON to servers of another kind)"
+
 // A proxy may refuse only sockets, and then HTTP still goes through; when the
 // refusal is one of a server of ours, HTTP would be refused as well.
-const ofSocketError = (error: SocketError): DeliveryFailure | DeliveryRefused => {
+/** What an error of a socket means for delivery. */
+export const ofSocketError = (error: SocketError): DeliveryFailure | DeliveryRefused => {
   if ((error.status === 401 || error.status === 403) && isProblem(error.body)) {
     return new DeliveryRefused({ message: `${error.message}: check the token of this sender (--token)` })
   }
   return new DeliveryFailure({
     message: error.code === CLOSE_SUPERSEDED
       ? "another sender has taken over our stream; is a copy of this outbox in use elsewhere?"
+      : error.message === noSubprotocol
+      ? `the WebSocket does not speak ${SUBPROTOCOL}; ${notAServerOfOurs}`
       : error.message,
     retryAfterMillis: error.retryAfterMillis
   })
 }
 
 const notOurs = (problem: string): DeliveryFailure =>
-  new DeliveryFailure({ message: `the server sent what is no frame of the protocol: ${problem}` })
+  new DeliveryFailure({ message: `the server sent what is no frame of the protocol: ${problem}; ${notAServerOfOurs}` })
 
 const receiveFrame = (connection: SocketConnection): Effect.Effect<ServerFrame, DeliveryFailure | DeliveryRefused> =>
   Effect.flatMap(Effect.mapError(connection.receive, ofSocketError), (text) => {
@@ -95,7 +103,8 @@ const receiveFrame = (connection: SocketConnection): Effect.Effect<ServerFrame, 
     return Either.isLeft(frame) ? Effect.fail(notOurs(frame.left)) : Effect.succeed(frame.right)
   })
 
-const within = <A, E, R>(
+/** Gives up after the time for a handshake; `what` says what did not happen. */
+export const within = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   what: string
 ): Effect.Effect<A, E | DeliveryFailure, R> =>
@@ -150,7 +159,7 @@ const greet = (
       }
       return frame
     })
-    const welcome = yield* within(welcomed, "the server did not answer hello")
+    const welcome = yield* within(welcomed, `the server did not answer hello (${notAServerOfOurs})`)
     return { connection, welcome, offered }
   })
 

@@ -35,6 +35,10 @@ export interface SenderStatus {
   rejected: number
   /** Dropped from a full outbox. */
   dropped: number
+  /** Whether it delivers in plain mode: at least once, to a server that keeps no account. */
+  plain: boolean
+  /** Delivered in plain mode, and nobody can say that they are stored, and once. */
+  unverified: number
   /** In the outbox, not yet acknowledged. */
   pending: number
   pendingBytes: number
@@ -75,6 +79,8 @@ export class PipelineStatus extends Effect.Service<PipelineStatus>()("metrics-co
       acknowledged: 0,
       rejected: 0,
       dropped: 0,
+      plain: false,
+      unverified: 0,
       pending: 0,
       pendingBytes: 0,
       batchesSent: 0,

@@ -39,9 +39,11 @@ export const renderStatusLine = (
     `out ${perSecond(({ sender }) => sender.acknowledged)}`,
     `pending ${formatCount(now.sender.pending)}`,
     ...lost(now) === 0 ? [] : [`lost ${formatCount(lost(now))}`],
+    ...now.sender.unverified === 0 ? [] : [`unverified ${formatCount(now.sender.unverified)}`],
     ...failing.length === 0 ? [] : [`failing ${failing.join(" ")}`],
     `queue ${formatCount(now.queue.size)}`,
-    `stored ${formatCount(now.sender.acknowledged - now.sender.rejected)}`
+    // In plain mode it is the word of the server, where that says anything.
+    `${now.sender.plain ? "delivered" : "stored"} ${formatCount(now.sender.acknowledged - now.sender.rejected)}`
   ]
   let line = ""
   for (const part of parts) {

@@ -234,6 +234,9 @@ export const makeFakeServer = (): FakeServer => {
               return Effect.yieldNow()
             }),
           receive: Effect.flatten(Queue.take(inbox)),
+          roundTrip: Effect.sync(() => {
+            heard++
+          }),
           ping: Effect.sync(() => {
             heard++
           }),

@@ -52,6 +52,21 @@ const withScheme = (url: URL, protocol: string, path: string): string => `${prot
 export const parseEndpoint = (
   text: string,
   httpEndpoint?: string
+): Either.Either<Endpoint, EndpointError> => readEndpoint(text, httpEndpoint, false)
+
+/**
+ * Reads the endpoint of a server of another kind: as {@link parseEndpoint}, but
+ * a path that is none of ours is that of both sides.
+ */
+export const parsePlainEndpoint = (
+  text: string,
+  httpEndpoint?: string
+): Either.Either<Endpoint, EndpointError> => readEndpoint(text, httpEndpoint, true)
+
+const readEndpoint = (
+  text: string,
+  httpEndpoint: string | undefined,
+  isForeign: boolean
 ): Either.Either<Endpoint, EndpointError> =>
   Either.gen(function*() {
     const url = yield* parse("endpoint", text)
@@ -65,7 +80,7 @@ export const parseEndpoint = (
       ? ""
       : undefined
     const http = httpEndpoint === undefined ? undefined : yield* parse("http endpoint", httpEndpoint)
-    if (prefix === undefined && http === undefined && !url.protocol.startsWith("ws")) {
+    if (prefix === undefined && http === undefined && !isForeign && !url.protocol.startsWith("ws")) {
       return yield* Either.left(
         new EndpointError({
           message: `endpoint: the path "${url.pathname}" does not end in ${HTTP_PATH} or ${SOCKET_PATH}`
@@ -75,7 +90,7 @@ export const parseEndpoint = (
     return {
       socketUrl: withScheme(url, scheme.socket, prefix === undefined ? path : prefix + SOCKET_PATH),
       httpUrl: http === undefined
-        ? withScheme(url, scheme.http, (prefix ?? "") + HTTP_PATH)
+        ? withScheme(url, scheme.http, prefix === undefined && isForeign ? path : (prefix ?? "") + HTTP_PATH)
         : withScheme(http, schemes[http.protocol]?.http ?? "http:", http.pathname === "/" ? HTTP_PATH : http.pathname),
       serverUrl: `${scheme.http}//${url.host}${prefix ?? ""}`
     }

@@ -27,6 +27,8 @@ describe("the state of the server", () => {
           acknowledged: 5,
           rejected: 0,
           dropped: 0,
+          plain: false,
+          unverified: 0,
           pending: 0,
           pendingBytes: 0,
           batchesSent: 1,

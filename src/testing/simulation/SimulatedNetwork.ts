@@ -211,12 +211,13 @@ class Wire {
     })
   }
 
-  pingServer(): void {
+  pingServer(onPong: () => void = () => undefined): void {
     this.travel(true, 0, () =>
       this.server.take(() => {
         this.server.emit("ping")
         this.travel(false, 0, () => {
           this.client.heard++
+          onPong()
         })
       }))
   }
@@ -462,6 +463,9 @@ export class SimulatedNetwork {
             return Effect.yieldNow()
           }),
         receive: wire.client.receive,
+        roundTrip: Effect.async((resume) => {
+          if (process.isAlive) wire.pingServer(() => resume(Effect.void))
+        }),
         ping: Effect.sync(() => {
           if (process.isAlive) wire.pingServer()
         }),
