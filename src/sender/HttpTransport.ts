@@ -3,9 +3,9 @@ import { Duration, Effect, Either, Option, Schema } from "effect"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { certificateProblem } from "../wire/CertificateProblem.js"
 import { BATCH_MEDIA_TYPE, Offset, Rejected, StreamId } from "../wire/Frames.js"
-import { encodeOutgoing } from "./EntryFrame.js"
+import { type FrameSource, JOINED_BYTES, nextFrame } from "./EntryFrame.js"
 import type { Outbox, OutboxError } from "./Outbox.js"
-import type { Outgoing, Positions } from "./Positions.js"
+import type { Positions } from "./Positions.js"
 import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
 import { retryAfterMillis } from "./SocketConnector.js"
 
@@ -192,14 +192,6 @@ export const postFrame = (
     ({ body, retryAfter, status }) => readAnswer(stream, status, body, retryAfter)
   )
 
-const post = (options: HttpTransportOptions, outgoing: Outgoing): Effect.Effect<HttpAnswer, Failure> =>
-  Effect.gen(function*() {
-    const { outbox, positions } = options
-    const origin = { sender: outbox.sender, acked: positions.acked(outgoing.stream) }
-    const body = yield* encodeOutgoing(outbox, outgoing, () => true, origin)
-    return yield* postFrame(options, outgoing.stream, body)
-  })
-
 // Gaps in a row after which the two sides do not understand each other.
 const maxGaps = 3
 
@@ -214,21 +206,29 @@ export const deliverOverHttp = (
   Effect.gen(function*() {
     const { outbox, positions, status } = options
     let gaps = 0
+    const source: FrameSource = {
+      outbox,
+      positions,
+      isNeeded: () => true,
+      most: JOINED_BYTES,
+      origin: (stream) => ({ sender: outbox.sender, acked: positions.acked(stream) })
+    }
     yield* positions.open
     while (true) {
-      const outgoing = yield* positions.next
-      if (outgoing === undefined) {
+      const frame = yield* nextFrame(source)
+      if (frame === undefined) {
         yield* outbox.awaitAppend
         continue
       }
-      const answer = yield* post(options, outgoing)
-      status.batchesSent++
+      const { batches, end, stream, text } = frame
+      const answer = yield* postFrame(options, stream, text)
+      status.batchesSent += Math.max(1, batches)
       if (answer._tag === "Taken") {
         yield* positions.acknowledge(answer.stream, answer.next, answer.rejected)
-        if (answer.next < outgoing.end) yield* positions.rewind
-        gaps = answer.next < outgoing.end ? gaps + 1 : 0
+        if (answer.next < end) yield* positions.rewind
+        gaps = answer.next < end ? gaps + 1 : 0
       } else {
-        yield* positions.place(outgoing.stream, answer.next)
+        yield* positions.place(stream, answer.next)
         gaps++
       }
       if (gaps > maxGaps) {

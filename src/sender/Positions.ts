@@ -32,6 +32,11 @@ export interface Outgoing {
   readonly end: number
 }
 
+/** A batch that goes to the server. */
+export interface OutgoingBatch extends Outgoing {
+  readonly entry: Extract<OutboxEntry, { readonly _tag: "Batch" }>
+}
+
 /** Where delivery stands in each stream of an outbox; shared by socket and HTTP, so that either goes on for the other. */
 export interface Positions {
   /** Begins again at what is acknowledged, and says what the outbox holds. */
@@ -50,6 +55,10 @@ export interface Positions {
   ) => Effect.Effect<void, OutboxError | DeliveryRefused>
   /** What goes out next, or `undefined` when all is under way. */
   readonly next: Effect.Effect<Outgoing | undefined, OutboxError>
+  /** The batch that begins where `last` ends, as what goes out after it; `undefined` when none does. */
+  readonly following: (last: Pick<Outgoing, "stream" | "end">) => Effect.Effect<OutgoingBatch | undefined, OutboxError>
+  /** The offsets `from` ≤ o < `end`, which were given out last, do not go out after all: they come again. */
+  readonly giveBack: (stream: string, from: number, end: number) => void
   /** Sends again what the server has not confirmed. */
   readonly rewind: Effect.Effect<void>
   /** Sends again what the server has, by its own word, and never acknowledged. */
@@ -191,6 +200,20 @@ export const makePositions = (
     return undefined
   })
 
+  const following: Positions["following"] = ({ end, stream }) =>
+    Effect.suspend(() => {
+      const position = positions.get(stream)
+      if (position?.cursor !== end) return Effect.succeed(undefined)
+      return Effect.map(outbox.entry(stream, end), (entry) => {
+        // An answer may have moved the cursor while the outbox was read.
+        if (entry?._tag !== "Batch" || entry.batch.first !== end || position.cursor !== end) return undefined
+        const after = end + entry.batch.count
+        position.cursor = after
+        position.sent = Math.max(position.sent, after)
+        return { stream, entry, end: after }
+      })
+    })
+
   return {
     open: Effect.tap(load, () =>
       Effect.sync(() => {
@@ -245,6 +268,11 @@ export const makePositions = (
         yield* wake
       }),
     next,
+    following,
+    giveBack: (stream, from, end) => {
+      const position = positions.get(stream)
+      if (position?.cursor === end) position.cursor = from
+    },
     rewind: Effect.sync(() => {
       for (const position of order) position.cursor = position.confirmed
     }),

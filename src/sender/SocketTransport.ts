@@ -11,10 +11,10 @@ import {
   SUBPROTOCOL,
   type Welcome
 } from "../wire/Frames.js"
-import { encodeOutgoing } from "./EntryFrame.js"
+import { type FrameSource, JOINED_BYTES, nextFrame, type OutgoingFrame } from "./EntryFrame.js"
 import { joinAcks } from "./joinAcks.js"
 import type { Outbox, OutboxError, OutboxStream } from "./Outbox.js"
-import type { Outgoing, Positions } from "./Positions.js"
+import type { Positions } from "./Positions.js"
 import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
 import { type SocketConnection, SocketConnector, type SocketError } from "./SocketConnector.js"
 
@@ -187,7 +187,7 @@ export const probeSocket = (
       streams: Effect.succeed([])
     })))
 
-interface UnderWay extends Outgoing {
+interface UnderWay extends Pick<OutgoingFrame, "stream" | "end"> {
   /** Sent before the last rewind: whatever its answer, it is sent again. */
   stale: boolean
 }
@@ -279,33 +279,44 @@ export const deliverOverSocket = (
         kick.unsafeOpen()
       })
 
-    const send = (outgoing: Outgoing): Effect.Effect<void, Failure> =>
-      Effect.gen(function*() {
-        const { entry, stream } = outgoing
-        const before = epoch
-        const frame = yield* encodeOutgoing(outbox, outgoing, (id) => defined.get(id) !== stream)
-        if (frame.length > welcome.maxBatchBytes && Buffer.byteLength(frame) > welcome.maxBatchBytes) {
-          return yield* new DeliveryRefused({
-            message: `a batch of ${frame.length} characters is more than the server takes (${welcome.maxBatchBytes} ` +
-              "bytes); raise the limit of the server"
-          })
-        }
-        // An answer sent the cursor back while the frame was made.
-        if (epoch !== before) return
-        if (entry._tag === "Batch") { for (const id of entry.batch.ids) defined.set(id, stream) }
-        underWay.push({ ...outgoing, stale: false })
-        yield* Effect.mapError(connection.send(frame), ofSocketError)
-        status.batchesSent++
-      })
+    const source: FrameSource = {
+      outbox,
+      positions,
+      isNeeded: (id, stream) => defined.get(id) !== stream,
+      most: Math.min(JOINED_BYTES, welcome.maxBatchBytes / 4)
+    }
+
+    /** Sends what comes next; answers whether there was anything. */
+    const send: Effect.Effect<boolean, Failure> = Effect.gen(function*() {
+      const before = epoch
+      const frame = yield* nextFrame(source)
+      if (frame === undefined) return false
+      const { batches, end, first, stream, text } = frame
+      if (text.length > welcome.maxBatchBytes && Buffer.byteLength(text) > welcome.maxBatchBytes) {
+        return yield* new DeliveryRefused({
+          message: `a batch of ${text.length} characters is more than the server takes (${welcome.maxBatchBytes} ` +
+            "bytes); raise the limit of the server"
+        })
+      }
+      // An answer sent the cursor back while the frame was made.
+      if (epoch !== before) {
+        positions.giveBack(stream, first, end)
+        return true
+      }
+      for (const id of frame.defined) defined.set(id, stream)
+      underWay.push({ stream, end, stale: false })
+      yield* Effect.mapError(connection.send(text), ofSocketError)
+      status.batchesSent += Math.max(1, batches)
+      return true
+    })
 
     const pump = Effect.gen(function*() {
       while (true) {
         kick.unsafeClose()
         let waiting = 0
         for (const one of underWay) if (!one.stale) waiting++
-        const outgoing = busy || waiting >= welcome.window ? undefined : yield* positions.next
-        if (outgoing === undefined) yield* kick.await
-        else yield* send(outgoing)
+        const sent = !busy && waiting < welcome.window && (yield* send)
+        if (!sent) yield* kick.await
       }
     })
 

@@ -95,4 +95,29 @@ describe("Positions", () => {
         15
       ]])
     }).pipe(provided))
+
+  it.effect("what follows a batch comes after it, and comes again when it was given back", () =>
+    Effect.gen(function*() {
+      const { outbox, positions, stream } = yield* harness
+      const { end } = (yield* positions.next) ?? assert.fail("nothing")
+      const second = yield* positions.following({ stream, end })
+      assert.strictEqual(second?.end, 20)
+      positions.giveBack(stream, end, 20)
+      assert.strictEqual((yield* positions.following({ stream, end }))?.end, 20)
+      assert.strictEqual((yield* positions.next)?.end, 30)
+      assert.strictEqual(yield* positions.following({ stream, end: 30 }), undefined)
+      yield* outbox.declare([{ source: "a", reason: "missed-tick", count: 1, from: 0, to: 0 }], () => {})
+      assert.strictEqual(yield* positions.following({ stream, end: 30 }), undefined)
+      assert.strictEqual((yield* positions.next)?.entry._tag, "Skip")
+    }).pipe(provided))
+
+  it.effect("nothing follows a batch when an answer sent the cursor back", () =>
+    Effect.gen(function*() {
+      const { positions, stream } = yield* harness
+      yield* positions.next
+      yield* positions.rewind
+      assert.strictEqual(yield* positions.following({ stream, end: 10 }), undefined)
+      positions.giveBack(stream, 5, 10)
+      assert.strictEqual((yield* positions.next)?.end, 10)
+    }).pipe(provided))
 })
