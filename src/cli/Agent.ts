@@ -88,7 +88,10 @@ export const chosenGenerators = (
 export const sayDelivered = ({ sender }: PipelineSnapshot): Effect.Effect<void> =>
   sender.pending > 0
     ? Effect.void
-    : Effect.logInfo(`stopped; all ${sender.accepted} metrics that were accepted are delivered`)
+    : Effect.logInfo(
+      `stopped; all ${sender.accepted} metrics that were accepted are delivered` +
+        (sender.unverified === 0 ? "" : `, ${sender.unverified} of them unverified: see outbox losses`)
+    )
 
 /**
  * Starts what was chosen, delivering through the sender that `sender`

@@ -3,7 +3,7 @@ import { FileSystem } from "@effect/platform"
 import { Config, Effect, type Layer, Option, Redacted } from "effect"
 import { X509Certificate } from "node:crypto"
 import { MetricsClient } from "../client/MetricsClient.js"
-import { parseEndpoint } from "../wire/Endpoint.js"
+import { type Endpoint, parseEndpoint, parsePlainEndpoint } from "../wire/Endpoint.js"
 import { type CliFailure, misuse } from "./CliFailure.js"
 
 /** Where a sender delivers when nothing else is said. */
@@ -27,6 +27,22 @@ export const endpointOptions = {
     Options.optional
   )
 }
+
+/** Option of every command that delivers metrics. */
+export const plainOption = Options.boolean("plain").pipe(
+  Options.withDescription("Send plain JSON, at least once: for a server that is no metrics-collector")
+)
+
+/** The endpoint that the options name. */
+export const readEndpoint = (options: {
+  readonly endpoint: string
+  readonly httpEndpoint: Option.Option<string>
+  readonly plain: boolean
+}): Effect.Effect<Endpoint, CliFailure> =>
+  Effect.mapError(
+    (options.plain ? parsePlainEndpoint : parseEndpoint)(options.endpoint, Option.getOrUndefined(options.httpEndpoint)),
+    (error) => misuse(error.message)
+  )
 
 /** Options of every command that shows a token. */
 export const tokenOptions = {

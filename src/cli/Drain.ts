@@ -2,10 +2,17 @@ import { Command, Options } from "@effect/cli"
 import { Config, Console, Duration, Effect, Option } from "effect"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { OutboxError } from "../sender/Outbox.js"
-import { parseEndpoint } from "../wire/Endpoint.js"
 import { startAgent } from "./Agent.js"
-import { misuse, toFailure } from "./CliFailure.js"
-import { caOption, endpointOptions, readCa, readToken, tokenOptions } from "./ConnectionOptions.js"
+import { toFailure } from "./CliFailure.js"
+import {
+  caOption,
+  endpointOptions,
+  plainOption,
+  readCa,
+  readEndpoint,
+  readToken,
+  tokenOptions
+} from "./ConnectionOptions.js"
 import { dataDirOption } from "./DataDirectory.js"
 import { flushWhileAcknowledged } from "./Flush.js"
 import { noGenerators } from "./GeneratorOptions.js"
@@ -19,6 +26,7 @@ const options = {
   ...endpointOptions,
   ...tokenOptions,
   caFile: caOption,
+  plain: plainOption,
   dataDir: dataDirOption,
   timeout: Options.text("timeout").pipe(
     Options.withPseudoName("DURATION"),
@@ -32,8 +40,7 @@ const options = {
 /** `outbox drain`: delivers everything in an outbox, and ends. */
 export const drainCommand = Command.make("drain", options, (options) =>
   Effect.gen(function*() {
-    const httpEndpointUrl = Option.getOrUndefined(options.httpEndpoint)
-    yield* Effect.mapError(parseEndpoint(options.endpoint, httpEndpointUrl), (error) => misuse(error.message))
+    yield* readEndpoint(options)
     const token = yield* readToken(options)
     const ca = yield* readCa(options.caFile)
     const { dataDir, pending, undeclared } = yield* Effect.scoped(Effect.gen(function*() {
@@ -48,7 +55,8 @@ export const drainCommand = Command.make("drain", options, (options) =>
     if (pending === 0 && !undeclared) return yield* Console.log("the outbox is empty")
     const sender = GenericMetricsSender.layer({
       endpointUrl: options.endpoint,
-      httpEndpointUrl,
+      httpEndpointUrl: Option.getOrUndefined(options.httpEndpoint),
+      plain: options.plain ? "generic" : undefined,
       token,
       ca,
       dataDir,
@@ -60,9 +68,10 @@ export const drainCommand = Command.make("drain", options, (options) =>
         Effect.map(agent.status, ({ sender }) => ({ done: Math.min(pending, sender.acknowledged), total: pending }))
       )
       yield* flushWhileAcknowledged(agent, options.timeout, `stay in ${dataDir}`)
-      const { acknowledged, rejected } = (yield* agent.status).sender
+      const { acknowledged, rejected, unverified } = (yield* agent.status).sender
       yield* Console.log(
         `${acknowledged} metrics delivered; the outbox is empty` +
+          (unverified === 0 ? "" : `; ${unverified} are unverified: see outbox losses`) +
           (rejected === 0 ? "" : `; ${rejected} were refused: see outbox dead-letters list`)
       )
     })

@@ -1,11 +1,18 @@
 import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
-import { parseEndpoint } from "../wire/Endpoint.js"
 import { sayDelivered, showStatus, startAgent } from "./Agent.js"
-import { misuse, toFailure } from "./CliFailure.js"
+import { toFailure } from "./CliFailure.js"
 import { logFormat, logFormatOption } from "./CommonOptions.js"
-import { caOption, endpointOptions, readCa, readToken, tokenOptions } from "./ConnectionOptions.js"
+import {
+  caOption,
+  endpointOptions,
+  plainOption,
+  readCa,
+  readEndpoint,
+  readToken,
+  tokenOptions
+} from "./ConnectionOptions.js"
 import { dataDirectory, dataDirOption } from "./DataDirectory.js"
 import { chooseGenerators, generatorOptions } from "./GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
@@ -16,13 +23,14 @@ const options = {
   ...endpointOptions,
   ...tokenOptions,
   caFile: caOption,
+  plain: plainOption,
   dataDir: dataDirOption,
   ...generatorOptions,
   stdout: Options.boolean("stdout").pipe(
     Options.withDescription("Write metrics to standard output instead of delivering them")
   ),
   format: Options.choice("format", ["generic", "timeseries"]).pipe(
-    Options.withDescription("Form of --stdout: metrics as collected, or points of a time-series database"),
+    Options.withDescription("Form of --stdout and --plain: metrics as collected, or points of a time-series database"),
     Options.withDefault("generic")
   ),
   logFormat: logFormatOption
@@ -34,18 +42,15 @@ export const runCommand = Command.make("run", options, (options) =>
     const choice = yield* chooseGenerators(options)
     const work = Effect.gen(function*() {
       const sender = options.stdout ? stdoutSender(options.format) : yield* Effect.gen(function*() {
-        const httpEndpointUrl = Option.getOrUndefined(options.httpEndpoint)
-        const endpoint = yield* Effect.mapError(
-          parseEndpoint(options.endpoint, httpEndpointUrl),
-          (error) => misuse(error.message)
-        )
+        const endpoint = yield* readEndpoint(options)
         const token = yield* readToken(options)
         const ca = yield* readCa(options.caFile)
         const dataDir = yield* dataDirectory(options.dataDir)
         yield* Effect.logInfo(`delivering to ${endpoint.socketUrl}`).pipe(Effect.annotateLogs({ outbox: dataDir }))
         return GenericMetricsSender.layer({
           endpointUrl: options.endpoint,
-          httpEndpointUrl,
+          httpEndpointUrl: Option.getOrUndefined(options.httpEndpoint),
+          plain: options.plain ? options.format : undefined,
           dataDir,
           token,
           ca

@@ -2,10 +2,17 @@ import { Args, Command, Options } from "@effect/cli"
 import { Config, Duration, Effect, Either, Option } from "effect"
 import { GenericMetric, metricProblem } from "../domain/GenericMetric.js"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
-import { parseEndpoint } from "../wire/Endpoint.js"
 import { type Agent, showStatus, startAgent } from "./Agent.js"
 import { type CliFailure, failure, misuse, toFailure } from "./CliFailure.js"
-import { caOption, endpointOptions, readCa, readToken, tokenOptions } from "./ConnectionOptions.js"
+import {
+  caOption,
+  endpointOptions,
+  plainOption,
+  readCa,
+  readEndpoint,
+  readToken,
+  tokenOptions
+} from "./ConnectionOptions.js"
 import { flushWhileAcknowledged } from "./Flush.js"
 import { noGenerators } from "./GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
@@ -35,6 +42,7 @@ const options = {
   ...endpointOptions,
   ...tokenOptions,
   caFile: caOption,
+  plain: plainOption,
   dataDir: Options.text("data-dir").pipe(
     Options.withPseudoName("DIR"),
     Options.withDescription("Keep what could not be delivered in an outbox there (default: give up with an error)"),
@@ -81,9 +89,16 @@ const reportLosses = (agent: Agent): Effect.Effect<void, CliFailure> =>
   Effect.gen(function*() {
     const { generators, sender } = yield* agent.status
     const invalid = generators.reduce((sum, generator) => sum + generator.invalid, 0)
+    if (sender.unverified > 0) {
+      yield* Effect.logWarning(
+        `${sender.unverified} metrics are unverified: the server did not acknowledge them, or was sent them twice`
+      )
+    }
     if (invalid + sender.rejected === 0) return
     return yield* failure(
-      `${sender.acknowledged - sender.rejected} metrics stored; ${invalid} were not valid and ` +
+      `${sender.acknowledged - sender.rejected} metrics ${
+        sender.plain ? "delivered" : "stored"
+      }; ${invalid} were not valid and ` +
         `${sender.rejected} were rejected by the server (see the messages above)`
     )
   })
@@ -103,14 +118,14 @@ export const sendCommand = Command.make("send", { ...arguments_, ...options }, (
       options.metadata,
       options.timestamp
     )
-    const httpEndpointUrl = Option.getOrUndefined(options.httpEndpoint)
-    yield* Effect.mapError(parseEndpoint(options.endpoint, httpEndpointUrl), (error) => misuse(error.message))
+    yield* readEndpoint(options)
     const token = yield* readToken(options)
     const ca = yield* readCa(options.caFile)
     const dataDir = Option.getOrUndefined(options.dataDir)
     const sender = GenericMetricsSender.layer({
       endpointUrl: options.endpoint,
-      httpEndpointUrl,
+      httpEndpointUrl: Option.getOrUndefined(options.httpEndpoint),
+      plain: options.plain ? "generic" : undefined,
       dataDir,
       token,
       ca,
