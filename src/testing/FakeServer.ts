@@ -1,8 +1,11 @@
 import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
 import { Duration, Effect, Either, Layer, Queue } from "effect"
+import { identity } from "../domain/Identity.js"
+import { decodeMetricOrPoint } from "../domain/TimeseriesPoint.js"
 import { SocketConnector, SocketError } from "../sender/SocketConnector.js"
+import type { PlainAnswer } from "../wire/Api.js"
 import { applyDefinitions, type BatchFrame, type Dictionary, readPoints } from "../wire/BatchCodec.js"
-import { decodeClientFrame, encodeFrame, PROTOCOL_VERSION, type Skip } from "../wire/Frames.js"
+import { BATCH_MEDIA_TYPE, decodeClientFrame, encodeFrame, PROTOCOL_VERSION, type Skip } from "../wire/Frames.js"
 
 /** A point as the fake server took it. */
 export interface FakePoint {
@@ -44,6 +47,8 @@ export interface FakeServer {
   readonly skips: ReadonlyArray<Skip>
   /** What it expects of each stream; may be changed, as by a restored backup. */
   readonly next: Map<string, number>
+  /** Whether it answers frames of plain mode, and names what it refused over HTTP. */
+  answersPlain: boolean
   /** Rejects a point with this reason. */
   reject: (value: number) => string | undefined
   /** What happens to the batch or skip of this number, counted from 1 over both ways. */
@@ -104,6 +109,24 @@ export const makeFakeServer = (): FakeServer => {
     }
     next.set(stream, Math.max(expected, frame.first + frame.series.length))
     return { kind: "ack", stream, next: next.get(stream) ?? 0 }
+  }
+
+  const commitPlain = (text: string, way: "socket" | "http"): PlainAnswer => {
+    const json: unknown = JSON.parse(text)
+    const items: ReadonlyArray<unknown> = Array.isArray(json) ? json : [json]
+    const refused: Array<{ readonly index: number; readonly message: string }> = []
+    for (const [index, item] of items.entries()) {
+      const decoded = decodeMetricOrPoint(item)
+      const reason = Either.isLeft(decoded) ? decoded.left : server.reject(decoded.right.value)
+      if (reason !== undefined || Either.isLeft(decoded)) {
+        refused.push({ index, message: reason ?? "" })
+        continue
+      }
+      const { metricType, origin, timestamp = 0, value } = decoded.right
+      const { tags } = identity(decoded.right)
+      points.push({ stream: "", offset: points.length, origin, metricType, tags, time: timestamp, value, way })
+    }
+    return { accepted: items.length - refused.length, rejected: refused }
   }
 
   const skip = (frame: Skip): Reply => {
@@ -170,7 +193,28 @@ export const makeFakeServer = (): FakeServer => {
           if (waiting > 0) Queue.unsafeOffer(slowly, text)
           else Queue.unsafeOffer(inbox, Either.right(text))
         }
+        const takePlain = (text: string): void => {
+          const fault = server.fault(++frames, "socket")
+          if (fault === "lose") return end(1006)
+          if (fault === "busy" || fault === "fail") {
+            answer(JSON.stringify({ type: "error", message: "the store is busy", accepted: 0, rejected: [] }))
+            return fault === "fail" ? end(1011) : undefined
+          }
+          const { accepted, rejected } = commitPlain(text, "socket")
+          if (fault === "lose-answer") return end(1006)
+          if (fault === "silent" || !server.answersPlain) return
+          if (fault === "foreign") answer("<html>")
+          answer(
+            JSON.stringify(
+              rejected.length === 0
+                ? { type: "success", accepted }
+                : { type: "error", message: "some were refused", accepted, rejected }
+            ),
+            fault === "slow"
+          )
+        }
         const take = (text: string): void => {
+          if (request.protocol === undefined) return takePlain(text)
           const decoded = decodeClientFrame(text)
           if (Either.isLeft(decoded)) {
             answer(encodeFrame({ type: "error", code: "bad-frame", message: decoded.left, fatal: true }))
@@ -234,8 +278,10 @@ export const makeFakeServer = (): FakeServer => {
               return Effect.yieldNow()
             }),
           receive: Effect.flatten(Queue.take(inbox)),
-          roundTrip: Effect.sync(() => {
+          roundTrip: Effect.suspend(() => {
+            if (ended !== undefined) return Effect.fail(ended)
             heard++
+            return Effect.void
           }),
           ping: Effect.sync(() => {
             heard++
@@ -258,6 +304,17 @@ export const makeFakeServer = (): FakeServer => {
         return respond(status, body, retryAfter === undefined ? {} : { "retry-after": retryAfter })
       }
       const text = request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : ""
+      if (request.body.contentType !== BATCH_MEDIA_TYPE) {
+        const fault = server.fault(++frames, "http")
+        if (fault === "lose") return yield* lost
+        if (fault === "busy") return respond(503, "", { "retry-after": "1" })
+        if (fault === "fail") return respond(500, "")
+        const taken = commitPlain(text, "http")
+        if (fault === "lose-answer") return yield* lost
+        if (fault === "silent") return yield* Effect.never
+        if (fault === "slow") yield* Effect.sleep(slowness)
+        return respond(200, server.answersPlain ? JSON.stringify(taken) : "")
+      }
       const decoded = decodeClientFrame(text)
       if (Either.isLeft(decoded) || decoded.right.type === "hello") {
         return respond(400, JSON.stringify({ code: "bad-frame", message: Either.getLeft(decoded) }))
@@ -289,6 +346,7 @@ export const makeFakeServer = (): FakeServer => {
     points,
     skips,
     next,
+    answersPlain: true,
     reject: () => undefined,
     fault: () => undefined,
     refuseSocket: undefined,

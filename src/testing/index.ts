@@ -5,6 +5,7 @@
 export { type DeliveryCheck, deliverySuite, type Ways } from "./DeliverySuite.js"
 export { type FakePoint, type FakeServer, type Fault, makeFakeServer } from "./FakeServer.js"
 export { type OutboxCheck, outboxSuite } from "./OutboxSuite.js"
+export { plainDeliverySuite } from "./PlainDeliverySuite.js"
 export { SentMetrics } from "./SentMetrics.js"
 export {
   type CommitMoment,

@@ -3,6 +3,7 @@ import { Effect, Layer, Logger } from "effect"
 import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
 import { SqliteOutbox } from "../../src/sender/SqliteOutbox.js"
 import { deliverySuite, type Ways } from "../../src/testing/DeliverySuite.js"
+import { plainDeliverySuite } from "../../src/testing/PlainDeliverySuite.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
 import { withVirtualClock } from "./VirtualClock.js"
 
@@ -22,6 +23,18 @@ describe.each(ways)("delivery over %s from an outbox in memory", (way) => {
 
 describe.each(ways)("delivery over %s from an outbox in SQLite", (way) => {
   for (const { name, run } of deliverySuite(way, inTemporaryDirectory)) {
+    it.scopedLive(name, () => Effect.provide(withVirtualClock(run), quiet))
+  }
+})
+
+describe.each(ways)("plain delivery over %s to a server that answers", (way) => {
+  for (const { name, run } of plainDeliverySuite(way, MemoryOutbox.layer(), true)) {
+    it.scopedLive(name, () => Effect.provide(withVirtualClock(run), quiet))
+  }
+})
+
+describe.each(ways)("plain delivery over %s to a server that answers nothing, from an outbox in SQLite", (way) => {
+  for (const { name, run } of plainDeliverySuite(way, inTemporaryDirectory, false, "timeseries")) {
     it.scopedLive(name, () => Effect.provide(withVirtualClock(run), quiet))
   }
 })
