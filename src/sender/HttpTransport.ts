@@ -106,7 +106,9 @@ export const readAnswer = (
         : refused(`HTTP 409 without an offset${said(body)}: ${foreign}`)
     }
     default:
-      return Either.left(readFailure(status, body, retryAfter))
+      return status > 200 && status < 300
+        ? refused(`HTTP ${status} without an acknowledgement of ours: ${foreign}`)
+        : Either.left(readFailure(status, body, retryAfter))
   }
 }
 
