@@ -59,7 +59,10 @@ export const foreignServer: Effect.Effect<ForeignServer, never, Scope.Scope> = E
   })
   server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => {})
-    if (!own.opens) return socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    if (!own.opens) {
+      socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+      return
+    }
     wss.handleUpgrade(request, socket, head, (ws) => {
       ws.on("error", () => {})
       ws.on("message", (data) => {

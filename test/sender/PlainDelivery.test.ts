@@ -46,7 +46,7 @@ const until = (holds: () => boolean): Effect.Effect<void> =>
 
 const quiet = Effect.provide(Logger.remove(Logger.defaultLogger))
 
-const stored = Effect.gen(function*() {
+const stored: Effect.Effect<ReadonlyArray<unknown>, unknown, MetricStore> = Effect.gen(function*() {
   const store = yield* MetricStore
   const { series } = yield* store.query({ from: 0, to: 2_000_000_000_000, limit: 1_000_000 })
   return series
@@ -54,7 +54,7 @@ const stored = Effect.gen(function*() {
     .sort((a, b) => a[0] - b[0])
 })
 
-const expected = (to: number) =>
+const expected = (to: number): ReadonlyArray<unknown> =>
   metrics(0, to).map(({ metadata, timestamp, value }) =>
     [timestamp ?? 0, value, metadata["host"], { nested: metadata["nested"], note: "text" }] as const
   )
