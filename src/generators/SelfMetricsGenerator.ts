@@ -96,6 +96,7 @@ const pushDelivery = (list: MetricList, host: JsonObject, { queue, sender }: Sna
   list.push("accepted_total", sender.accepted, host)
   list.push("acknowledged_total", sender.acknowledged, host)
   list.push("rejected_total", sender.rejected, host)
+  list.push("unverified_total", sender.plain ? sender.unverified : undefined, host)
   list.push("outbox_dropped_total", sender.dropped, host)
   list.push("outbox_pending_count", sender.pending, host)
   list.push("outbox_bytes", sender.pendingBytes, host)

@@ -18,6 +18,7 @@ const busyPipeline = Effect.gen(function*() {
   status.generator("system").lastTickMillis = 2
   status.sender.transport = "socket"
   status.sender.acknowledged = 50
+  status.sender.plain = true
   yield* ledger.record({ source: "system", reason: "missed-tick", count: 2 })
 })
 
