@@ -60,12 +60,12 @@ export { SqliteOutbox } from "./sender/SqliteOutbox.js"
 export { type Endpoint, EndpointError, parseEndpoint } from "./wire/Endpoint.js"
 
 // Server
+export type { Aggregate } from "./domain/Aggregate.js"
 export { MetricsServer, type MetricsServerOptions } from "./server/MetricsServer.js"
 export { ServerError } from "./server/ServerError.js"
 export { SqliteFileError, type SqliteFileReason } from "./sqlite/SqliteFileError.js"
 export { MemoryMetricStore } from "./store/MemoryMetricStore.js"
 export {
-  type Aggregate,
   type Buckets,
   type LatestPoint,
   MetricStore,

@@ -1,6 +1,7 @@
 import { Args, Command, Options } from "@effect/cli"
 import { Clock, Config, Console, Duration, Effect, Option } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
+import { aggregates } from "../domain/Aggregate.js"
 import type { JsonObject } from "../domain/Json.js"
 import { formatIso } from "../domain/Timestamp.js"
 import { unitOf } from "../domain/Units.js"
@@ -41,18 +42,7 @@ const options = {
     Options.withDescription("One value for each step instead of raw points, as in 1m"),
     Options.optional
   ),
-  aggregate: Options.choice("aggregate", [
-    "avg",
-    "min",
-    "max",
-    "sum",
-    "count",
-    "last",
-    "rate",
-    "p50",
-    "p95",
-    "p99"
-  ]).pipe(
+  aggregate: Options.choice("aggregate", aggregates).pipe(
     Options.withDescription("How the points of a step become one value (default avg; needs --step)"),
     Options.optional
   ),

@@ -1,5 +1,6 @@
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
 import { Context, Duration, Effect, Layer, type Redacted, Schema, Stream } from "effect"
+import type { Aggregate } from "../domain/Aggregate.js"
 import type { Tags } from "../domain/Identity.js"
 import { LatestEntry, LossEntry, Problem, QueryResult, SeriesEntry, ServerStatus } from "../wire/Api.js"
 import { certificateProblem } from "../wire/CertificateProblem.js"
@@ -20,7 +21,7 @@ export interface PointsQuestion extends SeriesQuestion {
   readonly from?: number | undefined
   readonly to?: number | undefined
   readonly step?: number | undefined
-  readonly aggregate?: "avg" | "min" | "max" | "sum" | "count" | "last" | "rate" | "p50" | "p95" | "p99" | undefined
+  readonly aggregate?: Aggregate | undefined
   readonly by?: ReadonlyArray<string> | undefined
   readonly fields?: boolean | undefined
   readonly limit?: number | undefined

@@ -1,3 +1,4 @@
+import { aggregates, isAggregate } from "../domain/Aggregate.js"
 import type { ChartLine } from "./ChartLine.js"
 import { saveCsv, savePng } from "./Download.js"
 import { element, setText } from "./element.js"
@@ -6,7 +7,7 @@ import { passes, type QueriedSeries, seriesKey, tagText } from "./Points.js"
 import { allSeries, ask, queryPath, type SeriesEntry } from "./Server.js"
 import { formatInstant, TimeChart } from "./TimeChart.js"
 import { formatValue } from "../domain/Units.js"
-import { aggregates, readView, stepFor, steps, type View, writeView } from "./View.js"
+import { readView, stepFor, steps, type View, writeView } from "./View.js"
 
 /** Most lines in the chart; further series are counted. */
 const maxLines = 50
@@ -174,7 +175,10 @@ class Explore implements ShownPage {
         if (from < to) this.change({ range: { from, to } }, true)
       })
     }
-    this.aggregate.addEventListener("change", () => this.change({ aggregate: this.aggregate.value }))
+    this.aggregate.addEventListener("change", () => {
+      const { value } = this.aggregate
+      if (isAggregate(value)) this.change({ aggregate: value })
+    })
     this.step.addEventListener(
       "change",
       () => this.change({ step: this.step.value === "" ? undefined : Number(this.step.value) })

@@ -1,29 +1,17 @@
+import { type Aggregate, isAggregate } from "../domain/Aggregate.js"
+
 /** What the page Explore shows; its address holds all of it. Times and spans are ms. */
 export interface View {
   readonly metrics: ReadonlyArray<{ readonly origin: string; readonly metricType: string }>
   readonly tags: { readonly [key: string]: string }
   /** Tags by which series are put together; `undefined`: each for itself. */
   readonly by: ReadonlyArray<string> | undefined
-  readonly aggregate: string
+  readonly aggregate: Aggregate
   /** `undefined`: as fits the span. */
   readonly step: number | undefined
   /** The last `span` before now, or from one instant to another. */
   readonly range: { readonly span: number } | { readonly from: number; readonly to: number }
 }
-
-/** The ways in which the points of a step become one value. */
-export const aggregates: ReadonlyArray<string> = [
-  "avg",
-  "min",
-  "max",
-  "sum",
-  "count",
-  "last",
-  "rate",
-  "p50",
-  "p95",
-  "p99"
-]
 
 const defaultSpan = 3_600_000
 
@@ -49,7 +37,7 @@ export const readView = (parameters: URLSearchParams): View => {
     }),
     tags: Object.fromEntries(tags),
     by: by === null ? undefined : by.split(",").filter((key) => key !== ""),
-    aggregate: aggregates.includes(aggregate) ? aggregate : "avg",
+    aggregate: isAggregate(aggregate) ? aggregate : "avg",
     step: step !== undefined && step >= 1 ? Math.round(step) : undefined,
     range: from !== undefined && to !== undefined && from < to
       ? { from, to }

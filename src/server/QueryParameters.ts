@@ -1,12 +1,7 @@
 import { Either } from "effect"
+import { aggregates, isAggregate } from "../domain/Aggregate.js"
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, parseTimestamp } from "../domain/Timestamp.js"
-import {
-  type Aggregate,
-  aggregates,
-  type SeriesFilter,
-  type StoreQuery,
-  type TagCondition
-} from "../store/MetricStore.js"
+import type { SeriesFilter, StoreQuery, TagCondition } from "../store/MetricStore.js"
 import { DEFAULT_QUERY_LIMIT, DEFAULT_SCRAPE_LIMIT, MAX_QUERY_LIMIT } from "../wire/Api.js"
 
 /** A query as its URL asked for it. */
@@ -116,8 +111,6 @@ const stepOf = (text: string): Either.Either<number, string> => {
     ? Either.right(millis)
     : Either.left(`step: "${text}" is no duration; write it like 500ms, 10s, 1m, 1h or 1d`)
 }
-
-const isAggregate = (text: string): text is Aggregate => aggregates.some((aggregate) => aggregate === text)
 
 const whole = (name: string, text: string | null, absent: number, most: number): Either.Either<number, string> => {
   if (text === null) return Either.right(absent)

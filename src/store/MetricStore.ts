@@ -1,4 +1,5 @@
 import { Context, Data, type Effect, type Stream } from "effect"
+import type { Aggregate } from "../domain/Aggregate.js"
 import type { Tags } from "../domain/Identity.js"
 import type { JsonObject } from "../domain/Json.js"
 import type { Points, Series } from "../domain/Series.js"
@@ -72,18 +73,6 @@ export interface SeriesFilter {
   readonly tags?: Tags | undefined
   readonly where?: ReadonlyArray<TagCondition> | undefined
 }
-
-/** All that {@link Aggregate} can be. */
-export const aggregates = ["avg", "min", "max", "sum", "count", "last", "rate", "p50", "p95", "p99"] as const
-
-/**
- * How the points of a bucket become one value. `last` is the newest value.
- * `p50`, `p95` and `p99` are percentiles, between two points on the line from
- * one to the other. `rate` is how much a counter grew, per second of the step:
- * growth from one point of a series to the next counts where the later one
- * lies, and a value below the one before is a counter that began again at 0.
- */
-export type Aggregate = typeof aggregates[number]
 
 /** Buckets of `step` ms, aligned to the epoch (UTC); series with equal `by` tags are put together. */
 export interface Buckets {

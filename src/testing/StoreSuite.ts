@@ -1,10 +1,10 @@
 import { Chunk, Clock, Effect, Fiber, Stream } from "effect"
 import * as assert from "node:assert/strict"
+import type { Aggregate } from "../domain/Aggregate.js"
 import type { JsonObject } from "../domain/Json.js"
 import { makeSeries, type Points, type Series } from "../domain/Series.js"
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from "../domain/Timestamp.js"
 import {
-  type Aggregate,
   MetricStore,
   type QueryAnswer,
   type Rejection,

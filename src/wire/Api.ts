@@ -1,5 +1,6 @@
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
+import { aggregates } from "../domain/Aggregate.js"
 import { GenericMetric, Metadata } from "../domain/GenericMetric.js"
 import { TimeseriesPoint } from "../domain/TimeseriesPoint.js"
 import { BATCH_MEDIA_TYPE, Offset, Rejected, SenderId, Skip, StreamId } from "./Frames.js"
@@ -215,7 +216,9 @@ const QueryParameters = Schema.Struct({
   from: text("First instant, ISO 8601 or ms since the epoch"),
   to: text("Instant before which points lie, ISO 8601 or ms since the epoch"),
   step: text("Width of a bucket: 500ms, 10s, 1m, 1h, 1d; a bare number is ms. Without it: raw points"),
-  aggregate: text("avg, min, max, sum, count, last, rate, p50, p95 or p99 of each bucket; avg when only step is given"),
+  aggregate: text(
+    `${aggregates.join(", ")}: how the points of each bucket become one value; avg when only step is given`
+  ),
   by: Schema.optional(
     Schema.Union(Schema.String, Schema.Array(Schema.String)).annotations({
       description: "Tags by which series are put together, separated by commas; may be repeated"

@@ -1,10 +1,11 @@
 import { Either } from "effect"
+import type { Aggregate } from "../../domain/Aggregate.js"
 import { makeSeries, type Series } from "../../domain/Series.js"
 import { type DayRollup, MINUTE } from "../chunk/DayRollup.js"
 import { DAY } from "../chunk/SeriesColumns.js"
 import { BucketColumns } from "./BucketColumns.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
-import { type Aggregate, type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "../MetricStore.js"
+import { type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "../MetricStore.js"
 
 interface Group {
   readonly series: Series
