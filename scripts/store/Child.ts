@@ -1,7 +1,7 @@
 import { Console, Effect, Exit, Logger, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { nextTurn } from "../../src/store/nextTurn.js"
+import { nextTurn } from "../../src/domain/nextTurn.js"
 import { BATCH, BenchData, type Dataset, datasets, endOf, START } from "./BenchData.js"
 import { openChunks } from "./ChunkContender.js"
 import type { Answer, Contender } from "./Contender.js"

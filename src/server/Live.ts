@@ -1,7 +1,7 @@
 import { Clock, type Deferred, Effect, Schedule, Stream } from "effect"
 import type { MetricStore, StoreMatcher } from "../store/MetricStore.js"
 import { liveJson } from "./AnswerJson.js"
-import { nextTurn } from "../store/nextTurn.js"
+import { nextTurn } from "../domain/nextTurn.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 /** Commits kept for a reader that is slow; older ones are dropped, and it is told. */

@@ -4,7 +4,7 @@ import { type Points, pointsOf } from "../domain/Series.js"
 import { decodeMetricOrPoint } from "../domain/TimeseriesPoint.js"
 import type { MetricStore, StoreError } from "../store/MetricStore.js"
 import type { PlainAnswer } from "../wire/Api.js"
-import { nextTurn } from "../store/nextTurn.js"
+import { nextTurn } from "../domain/nextTurn.js"
 import { Refused } from "./Refused.js"
 import type { ServerCounters } from "./ServerCounters.js"
 

@@ -1,7 +1,7 @@
 import { Clock, Effect } from "effect"
 import { flushSeries } from "./Flush.js"
 import type { StoreError } from "./MetricStore.js"
-import { nextTurn } from "./nextTurn.js"
+import { nextTurn } from "../domain/nextTurn.js"
 import type { SeriesEntry } from "./SeriesIndex.js"
 import type { StoreParts } from "./StoreParts.js"
 

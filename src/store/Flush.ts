@@ -3,7 +3,7 @@ import { dayOf } from "./chunk/SeriesColumns.js"
 import { storeError } from "./GroupCommit.js"
 import type { HeadSeries } from "./Head.js"
 import type { StoreError } from "./MetricStore.js"
-import { nextTurn } from "./nextTurn.js"
+import { nextTurn } from "../domain/nextTurn.js"
 import type { SeriesDay } from "./RollupQueue.js"
 import type { StoreParts } from "./StoreParts.js"
 

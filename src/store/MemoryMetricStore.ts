@@ -12,7 +12,7 @@ import {
   StreamOwnedError,
   type StreamWriter
 } from "./MetricStore.js"
-import { nextTurn } from "./nextTurn.js"
+import { nextTurn } from "../domain/nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
 import { startQuery } from "./query/QueryRun.js"
 import { learnHere, makeSeriesMatcher, type SeriesMatcher } from "./query/SeriesMatcher.js"

@@ -20,7 +20,7 @@ import {
   StreamOwnedError,
   type StreamWriter
 } from "./MetricStore.js"
-import { nextTurn } from "./nextTurn.js"
+import { nextTurn } from "../domain/nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
 import { DEFAULT_MAX_LOSSES, pruneSenders } from "./Prune.js"
 import { RetentionAges, type RetentionOptions, withoutPoints } from "./RetentionAges.js"

@@ -6,7 +6,7 @@ import * as path from "node:path"
 import { makeSeries, type Points } from "../../src/domain/Series.js"
 import { storeError } from "../../src/store/GroupCommit.js"
 import { MetricStore } from "../../src/store/MetricStore.js"
-import { nextTurn } from "../../src/store/nextTurn.js"
+import { nextTurn } from "../../src/domain/nextTurn.js"
 import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
 

@@ -1,7 +1,7 @@
 import { Effect, type Scope } from "effect"
 import { storeClosed, storeError } from "../GroupCommit.js"
 import type { StoreError } from "../MetricStore.js"
-import { nextTurn } from "../nextTurn.js"
+import { nextTurn } from "../../domain/nextTurn.js"
 import { judgePatterns } from "./PatternJudge.js"
 import type { QueryRunner } from "./QueryRunner.js"
 import { type Scan, ScannedFile } from "./Scan.js"
