@@ -1,9 +1,11 @@
 import { type Clock, Effect, Exit, Fiber, FiberId, FiberRef, type Scope } from "effect"
-import { type GenericMetric, metricProblem } from "../domain/GenericMetric.js"
+import type { GenericMetric } from "../domain/GenericMetric.js"
+import { nextTurn } from "../domain/nextTurn.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { type Acceptance, onAccepted } from "./Acceptance.js"
 import { BatchBuilder } from "./BatchBuilder.js"
 import { type Outbox, OutboxError } from "./Outbox.js"
+import { type PackedMetrics, type Packing, packMetrics } from "./PackedMetrics.js"
 import { InvalidMetricError } from "./SenderErrors.js"
 import { SeriesDictionary } from "./SeriesDictionary.js"
 
@@ -17,8 +19,7 @@ export interface Batcher {
 
 // One call: its metrics are committed together or not at all.
 interface Entry {
-  readonly metrics: ReadonlyArray<GenericMetric>
-  readonly now: number
+  readonly metrics: PackedMetrics
   readonly committed: () => void
   readonly resume: (result: Effect.Effect<void, OutboxError>) => void
   /** Its caller was interrupted. */
@@ -65,6 +66,7 @@ export const makeBatcher = (
 ): Effect.Effect<Batcher, never, Scope.Scope> =>
   Effect.gen(function*() {
     const dictionary = new SeriesDictionary()
+    const builder = new BatchBuilder(dictionary)
     const work = Effect.unsafeMakeLatch(false)
     const idle = Effect.unsafeMakeLatch(true)
     let waiting: Array<Entry> = []
@@ -74,14 +76,10 @@ export const makeBatcher = (
     let disputed = false
     let closed = false
 
-    const add = (
-      metrics: ReadonlyArray<GenericMetric>,
-      now: number,
-      committed = nothing
-    ): Effect.Effect<void, OutboxError> =>
+    const add = (metrics: PackedMetrics, committed = nothing): Effect.Effect<void, OutboxError> =>
       Effect.async((resume) => {
         if (closed) return resume(Effect.fail(closedError))
-        const entry: Entry = { metrics, now, committed, resume, withdrawn: false, decided: nothing }
+        const entry: Entry = { metrics, committed, resume, withdrawn: false, decided: nothing }
         waiting.push(entry)
         if (waiting.length === 1) {
           idle.unsafeClose()
@@ -115,18 +113,18 @@ export const makeBatcher = (
 
     const commit = Effect.suspend(() => {
       disputed = false
-      const builder = new BatchBuilder(dictionary)
+      builder.begin()
       let count = 0
       let taken = 0
       try {
         while (taken < waiting.length && builder.full < maxBatches) {
           const entry = waiting[taken++]
           if (entry.withdrawn) continue
-          const { metrics, now } = entry
+          const { series, time, value } = entry.metrics
           // Taken before anything can go wrong, so that whatever does is told to these callers alone.
           committing.push(entry)
-          count += metrics.length
-          for (let i = 0; i < metrics.length; i++) builder.add(metrics[i], now)
+          count += series.length
+          for (let i = 0; i < series.length; i++) builder.put(series[i], time[i], value[i])
         }
       } finally {
         waiting = waiting.slice(taken)
@@ -162,7 +160,11 @@ export const makeBatcher = (
       // Fibers that were started in this turn come first, so that they share the commit.
       yield* Effect.yieldNow({ priority: 1 })
       work.unsafeClose()
-      while (waiting.length > 0) yield* commit
+      while (waiting.length > 0) {
+        yield* commit
+        // Callers that never pause would leave no turn for the sockets that deliver what they bring.
+        yield* nextTurn
+      }
       idle.unsafeOpen()
     })
 
@@ -181,32 +183,29 @@ export const makeBatcher = (
 
     const invalid = (message: string) => new InvalidMetricError({ message: `${message}; the metric was not accepted` })
 
+    const accept = ({ packed, rejected }: Packing, accepted: (acceptance: Acceptance) => void) => {
+      const acceptance: Acceptance = { accepted: packed.series.length, rejected }
+      if (acceptance.accepted > 0) return Effect.as(add(packed, () => accepted(acceptance)), acceptance)
+      accepted(acceptance)
+      return Effect.succeed(acceptance)
+    }
+
+    // Outside of the closures that wait for the commit, which would keep the metrics alive.
+    const pack = (metrics: Iterable<GenericMetric>, clock: Clock.Clock): Packing =>
+      packMetrics(dictionary, metrics, millisOf(clock))
+
     return {
       sendMetric: (metric) =>
         Effect.flatMap(Effect.clock, (clock): Effect.Effect<void, InvalidMetricError | OutboxError> => {
-          const problem = metricProblem(metric)
-          return problem === undefined
-            ? add([metric], millisOf(clock))
-            : Effect.fail(invalid(problem))
+          const { packed, rejected } = pack([metric], clock)
+          return rejected.length === 0 ? add(packed) : Effect.fail(invalid(rejected[0].message))
         }),
       sendMetrics: (metrics) =>
-        Effect.zipWith(Effect.clock, FiberRef.get(onAccepted), (clock, accepted) => {
-          const valid: Array<GenericMetric> = []
-          const rejected: Array<{ readonly index: number; readonly message: string }> = []
-          let index = 0
-          for (const metric of metrics) {
-            const problem = metricProblem(metric)
-            if (problem === undefined) valid.push(metric)
-            else rejected.push({ index, message: problem })
-            index++
-          }
-          const acceptance: Acceptance = { accepted: valid.length, rejected }
-          if (valid.length > 0) {
-            return Effect.as(add(valid, millisOf(clock), () => accepted(acceptance)), acceptance)
-          }
-          accepted(acceptance)
-          return Effect.succeed(acceptance)
-        }).pipe(Effect.flatten),
+        Effect.zipWith(
+          Effect.clock,
+          FiberRef.get(onAccepted),
+          (clock, accepted) => accept(pack(metrics, clock), accepted)
+        ).pipe(Effect.flatten),
       drain: Effect.suspend(() => {
         closed = true
         return idle.await

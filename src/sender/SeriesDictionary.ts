@@ -51,6 +51,16 @@ export class SeriesDictionary {
     return ++this.batches
   }
 
+  /**
+   * The series of a metric whose metadata and names are those of one that was
+   * resolved before, so that they need no check; `undefined` where that is not
+   * known at once.
+   */
+  find({ metadata, metricType, origin }: GenericMetric): SeriesEntry | undefined {
+    const known = this.byMetadata.get(metadata)
+    return known !== undefined && known.metricType === metricType && known.origin === origin ? known.entry : undefined
+  }
+
   /** The series of a metric and its fields. */
   resolve(metric: GenericMetric): SeriesEntry {
     const { metadata, metricType, origin } = metric

@@ -240,6 +240,17 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
     for (const [id, definition] of define) defined.set(id, definition)
   }
 
+  // Batches of one source mostly have the same series.
+  let idsText = ""
+  let idsRead: ReadonlyArray<number> = []
+  const readIds = (text: string): ReadonlyArray<number> => {
+    if (text !== idsText) {
+      idsText = text
+      idsRead = text.split(",").map(Number)
+    }
+    return idsRead
+  }
+
   let removals = 0
   const giveBack = (): void => {
     if (++removals % removalsBetweenLooks !== 0) return
@@ -270,7 +281,7 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
       if (row === undefined || row.first + row.count <= offset) return undefined
       const { bytes, columns, count, crc, first, ids, version } = row
       const isWhole = version === OUTBOX_ROW_VERSION && crc === crcOf(stream, row)
-      const batch: OutboxBatch = { stream, first, count, ids: ids.split(",").map(Number), columns }
+      const batch: OutboxBatch = { stream, first, count, ids: readIds(ids), columns }
       return { first, bytes, batch: isWhole ? batch : undefined }
     },
     firstAfter: (stream, offset) => selectFirstAfter.get(seqOf(stream), offset),

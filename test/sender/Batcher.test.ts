@@ -120,6 +120,18 @@ describe("Batcher", () => {
       assert.strictEqual(commits.length, 1)
     })))
 
+  it.effect("callers that never pause leave the event loop a turn after every commit", () =>
+    provided(Effect.gen(function*() {
+      const { batcher, commits } = yield* harness(false)
+      yield* Effect.forkScoped(Effect.forever(batcher.sendMetric(metric(1))))
+      yield* Effect.forkScoped(Effect.forever(batcher.sendMetrics([metric(2), metric(3)])))
+      for (let turn = 1; turn <= 20; turn++) {
+        yield* settle
+        assert.isAtMost(commits.length, turn + 1)
+      }
+      assert.isAbove(commits.length, 5)
+    })))
+
   it.effect("a call that is interrupted while its commit waits takes its metrics back, and those beside it are accepted", () =>
     provided(Effect.gen(function*() {
       const { batcher, commits, outbox, status } = yield* harness(true)
@@ -149,6 +161,8 @@ describe("Batcher", () => {
         for (let turn = 0; turn < n % 12; turn++) yield* Effect.yieldNow()
         yield* Fiber.interrupt(call)
         assert.strictEqual((yield* outbox.stats).metrics, told)
+        // Between two commits the event loop has its turn.
+        yield* settle
       }
       assert.isAbove(told, 0)
       assert.isBelow(told, 200)
