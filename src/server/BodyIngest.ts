@@ -8,6 +8,7 @@ import { BATCH_MEDIA_TYPE, decodeClientValue, Offset, parseJson, SenderId, type 
 import { commitBatch, commitSkip, isPassing, prepareBatch, storeProblem } from "./Ingest.js"
 import { isTooNested } from "./isTooNested.js"
 import { takePlain } from "./PlainMode.js"
+import { PlainReader } from "./PlainReader.js"
 import { jsonText, Refused, refusedResponse } from "./Refused.js"
 import type { ServerParts } from "./ServerParts.js"
 
@@ -98,6 +99,7 @@ export interface BodyIngest {
 /** Makes what takes metrics of plain clients, and batches and skips of senders that cannot reach the socket. */
 export const makeBodyIngest = (parts: ServerParts): BodyIngest => {
   const { auth, counters, store, ways } = parts
+  const plain = { store, counters, reader: new PlainReader() }
 
   // A stream whose token is no longer known changes hands by being opened,
   // which on the socket is what `hello` does.
@@ -168,7 +170,7 @@ export const makeBodyIngest = (parts: ServerParts): BodyIngest => {
       Effect.flatMap(readJson(body), (json) =>
         kind === "batch"
           ? takeBatch(json, owner)
-          : Effect.map(Effect.catchTag(takePlain(store, counters, json), "StoreError", ofStore), plainAnswer)),
+          : Effect.map(Effect.catchTag(takePlain(plain, json), "StoreError", ofStore), plainAnswer)),
     refuse: (refused) => {
       if (refused.status === 503) counters.busy++
       return refusedResponse(refused)

@@ -6,6 +6,7 @@ import { SOCKET_PATH } from "../wire/Endpoint.js"
 import { CLOSE_SUPERSEDED, SUBPROTOCOL } from "../wire/Frames.js"
 import { makeBatchSession } from "./BatchSession.js"
 import { makePlainSession } from "./PlainSession.js"
+import { PlainReader } from "./PlainReader.js"
 import type { ServerParts } from "./ServerParts.js"
 import { serveConnection, type ServedSocket, type SocketConnection } from "./SocketConnection.js"
 
@@ -59,6 +60,7 @@ export const makeMetricsSockets = (
 ): Effect.Effect<MetricsSockets, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { auth, counters, door, incidents, inFlight, maxFrameBytes, store, ways } = parts
+    const plain = { store, counters, reader: new PlainReader() }
     const run = yield* FiberSet.makeRuntime()
     const inflation = yield* Effect.makeSemaphore(maxInflations)
     const connections = new Set<SocketConnection>()
@@ -92,7 +94,7 @@ export const makeMetricsSockets = (
             }
           }
         })
-        : makePlainSession(store, counters)
+        : makePlainSession(plain)
       const connection = serveConnection(ws, {
         session,
         counters,

@@ -1,10 +1,8 @@
-import { Clock, Effect, Either } from "effect"
-import type { GenericMetric } from "../domain/GenericMetric.js"
-import { type Points, pointsOf } from "../domain/Series.js"
-import { decodeMetricOrPoint } from "../domain/TimeseriesPoint.js"
+import { Clock, Effect } from "effect"
 import type { MetricStore, StoreError } from "../store/MetricStore.js"
 import type { PlainAnswer } from "../wire/Api.js"
 import { nextTurn } from "../domain/nextTurn.js"
+import { noPoints, type PlainPoints, type PlainReader } from "./PlainReader.js"
 import { Refused } from "./Refused.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
@@ -17,26 +15,25 @@ const maxItems = 250_000
 
 const isArray = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
 
-const decodeItems = (items: ReadonlyArray<unknown>) =>
+const readItems = (reader: PlainReader, items: ReadonlyArray<unknown>, now: number): Effect.Effect<PlainPoints> =>
   Effect.gen(function*() {
-    const metrics: Array<GenericMetric> = []
-    const places: Array<number> = []
-    const rejected: Array<{ readonly index: number; readonly message: string }> = []
+    const points = noPoints()
     for (let from = 0; from < items.length; from += slice) {
       if (from > 0) yield* nextTurn
       const to = Math.min(items.length, from + slice)
-      for (let index = from; index < to; index++) {
-        const decoded = decodeMetricOrPoint(items[index])
-        if (Either.isRight(decoded)) {
-          metrics.push(decoded.right)
-          places.push(index)
-        } else rejected.push({ index, message: decoded.left })
-      }
+      for (let index = from; index < to; index++) reader.read(items[index], index, now, points)
     }
-    return { metrics, places, rejected }
+    return points
   })
 
 const tooOld = "timestamp: is older than points of this metric type are kept"
+
+/** What metrics of plain clients are read and stored with. */
+export interface PlainParts {
+  readonly store: typeof MetricStore.Service
+  readonly counters: ServerCounters
+  readonly reader: PlainReader
+}
 
 /**
  * Takes what a plain client sent: one metric, one point, or an array of them.
@@ -45,8 +42,7 @@ const tooOld = "timestamp: is older than points of this metric type are kept"
  * are more than 250,000.
  */
 export const takePlain = (
-  store: typeof MetricStore.Service,
-  counters: ServerCounters,
+  { counters, reader, store }: PlainParts,
   json: unknown
 ): Effect.Effect<PlainAnswer, StoreError | Refused> =>
   Effect.gen(function*() {
@@ -58,11 +54,10 @@ export const takePlain = (
         message: `${items.length} items at once; send at most ${maxItems}`
       })
     }
-    const { metrics, places, rejected } = yield* decodeItems(items)
-    if (metrics.length > 0) {
-      const points: Points = pointsOf(metrics, yield* Clock.currentTimeMillis)
+    const { place, rejected, ...points } = yield* readItems(reader, items, yield* Clock.currentTimeMillis)
+    if (place.length > 0) {
       const late = yield* counters.commits.measure(store.commitPlain(points))
-      for (const place of late) rejected.push({ index: places[place], message: tooOld })
+      for (const one of late) rejected.push({ index: place[one], message: tooOld })
       if (late.length > 0) rejected.sort((a, b) => a.index - b.index)
     }
     const accepted = items.length - rejected.length

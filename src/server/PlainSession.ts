@@ -1,10 +1,8 @@
 import { Cause, Effect, Either } from "effect"
-import type { MetricStore } from "../store/MetricStore.js"
 import type { PlainAnswer } from "../wire/Api.js"
 import { parseJson } from "../wire/Frames.js"
 import { isPassing, storeProblem } from "./Ingest.js"
-import { takePlain } from "./PlainMode.js"
-import type { ServerCounters } from "./ServerCounters.js"
+import { type PlainParts, takePlain } from "./PlainMode.js"
 import type { Reply, SocketSession } from "./SocketSession.js"
 
 const failure = (message: string, answer: PlainAnswer = { accepted: 0, rejected: [] }): Reply => ({
@@ -24,14 +22,14 @@ const answerOf = (answer: PlainAnswer): Reply => {
 }
 
 /** Plain mode on a socket: each frame is a metric, a point, or an array of them, and gets one answer. */
-export const makePlainSession = (store: typeof MetricStore.Service, counters: ServerCounters): SocketSession => ({
+export const makePlainSession = (parts: PlainParts): SocketSession => ({
   mode: "plain",
   handle: (text) =>
     Effect.suspend(() =>
       Either.match(parseJson(text), {
         onLeft: (message) => Effect.succeed(failure(message)),
         onRight: (json) =>
-          takePlain(store, counters, json).pipe(
+          takePlain(parts, json).pipe(
             Effect.map(answerOf),
             Effect.catchTag("Refused", ({ message }) => Effect.succeed(failure(message)))
           )
@@ -41,7 +39,7 @@ export const makePlainSession = (store: typeof MetricStore.Service, counters: Se
         if (Cause.isInterruptedOnly(cause)) return Effect.succeed({ frames: [] })
         const failed = Cause.failureOption(cause)
         if (failed._tag === "Some" && isPassing(failed.value)) {
-          counters.busy++
+          parts.counters.busy++
           return Effect.succeed(failure(storeProblem(failed.value)))
         }
         return Effect.as(
