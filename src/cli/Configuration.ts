@@ -1,5 +1,5 @@
 import { ConfigFile } from "@effect/cli"
-import { type FileSystem, Path } from "@effect/platform"
+import { FileSystem, Path } from "@effect/platform"
 import { Config, ConfigProvider, Effect, Layer } from "effect"
 import * as os from "node:os"
 import { type CliFailure, misuse } from "./CliFailure.js"
@@ -7,6 +7,13 @@ import { type CliFailure, misuse } from "./CliFailure.js"
 // Options carry names like `data-dir`: METRICS_DATA_DIR in the environment,
 // "data-dir" in a file.
 const environment = ConfigProvider.fromEnv().pipe(ConfigProvider.nested("METRICS"), ConfigProvider.constantCase)
+
+const fileName = "metrics-collector"
+
+const folders = Effect.map(Path.Path, (path) => {
+  const home = process.env["XDG_CONFIG_HOME"] ?? path.join(os.homedir(), ".config")
+  return [".", path.join(home, fileName), path.join("/etc", fileName)]
+})
 
 /**
  * Where options come from when the command line does not name them: the
@@ -16,11 +23,9 @@ const environment = ConfigProvider.fromEnv().pipe(ConfigProvider.nested("METRICS
 export const configurationLayer: Layer.Layer<never, CliFailure, FileSystem.FileSystem | Path.Path> = Layer
   .unwrapEffect(
     Effect.gen(function*() {
-      const path = yield* Path.Path
-      const home = process.env["XDG_CONFIG_HOME"] ?? path.join(os.homedir(), ".config")
-      const file = yield* ConfigFile.makeProvider("metrics-collector", {
-        searchPaths: [".", path.join(home, "metrics-collector"), path.join("/etc", "metrics-collector")]
-      }).pipe(Effect.mapError((error) => misuse(`configuration file: ${error.message}`)))
+      const file = yield* ConfigFile.makeProvider(fileName, { searchPaths: yield* folders }).pipe(
+        Effect.mapError((error) => misuse(`configuration file: ${error.message}`))
+      )
       return Layer.setConfigProvider(ConfigProvider.orElse(environment, () => file))
     })
   )
@@ -34,3 +39,20 @@ export const configuredList = (name: string): Effect.Effect<ReadonlyArray<string
     Effect.map((text) => text.split(",").map((item) => item.trim()).filter((item) => item !== "")),
     Effect.orElseSucceed(() => [])
   )
+
+const endings = ["json", "yaml", "yml", "ini", "toml", "tml"]
+
+/** What there is beside the command line: the files that are read, those first that win, and the `METRICS_*` that are set. */
+export const configurationSources: Effect.Effect<
+  { readonly files: ReadonlyArray<string>; readonly variables: ReadonlyArray<string> },
+  never,
+  FileSystem.FileSystem | Path.Path
+> = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const candidates = (yield* folders).flatMap((folder) =>
+    endings.map((ending) => path.resolve(folder, `${fileName}.${ending}`))
+  )
+  const files = yield* Effect.filter(candidates, (file) => Effect.orElseSucceed(fs.exists(file), () => false))
+  return { files, variables: Object.keys(process.env).filter((name) => name.startsWith("METRICS_")).sort() }
+})

@@ -77,7 +77,8 @@ const definitions = (doc: HelpDoc.HelpDoc): ReadonlyArray<readonly [string, stri
   }
 }
 
-const wrap = (text: string, width: number): ReadonlyArray<string> => {
+/** Cuts a text at spaces into lines of at most `width` columns, where its words allow that. */
+export const wrap = (text: string, width: number): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let line = ""
   for (const word of text.split(" ")) {

@@ -143,6 +143,14 @@ const isUnsent = (error: unknown): boolean => {
   return false
 }
 
+/** What an error says, and behind it what caused it in the end. */
+const reasonOf = (error: Error): string => {
+  let last = error
+  for (let depth = 0; depth < 8 && last.cause instanceof Error; depth++) last = last.cause
+  const code = "code" in last && typeof last.code === "string" ? last.code : last.name
+  return last === error ? error.message : `${error.message}: ${last.message === "" ? code : last.message}`
+}
+
 /** Where a request goes, and who says so. */
 export type HttpTarget = Pick<HttpTransportOptions, "client" | "headers" | "url">
 
@@ -170,7 +178,7 @@ export const postText = (
       Effect.mapError((error) => {
         const certificate = certificateProblem(error)
         return new DeliveryFailure({
-          message: `HTTP: ${certificate ?? error.message}`,
+          message: `HTTP: ${certificate ?? reasonOf(error)}`,
           untaken: certificate !== undefined || isUnsent(error)
         })
       }),

@@ -19,6 +19,8 @@ const longestSilence = Duration.toMillis(LONGEST_SILENCE)
 export interface PlainServer {
   /** It answers every frame. One answer shows it, and nothing takes it back. */
   answers: boolean
+  /** Whether the log was told that it does not. */
+  isCalledSilent: boolean
 }
 
 interface UnderWay {
@@ -159,9 +161,12 @@ export const deliverPlainOverSocket = (
           yield* Effect.sleep(ANSWER_PATIENCE)
           if (server.answers) break
           isSilent = true
-          yield* Effect.logInfo("the server answers no frames: what it has read is taken as delivered").pipe(
-            Effect.annotateLogs({ ledger: "unverified" })
-          )
+          if (!server.isCalledSilent) {
+            server.isCalledSilent = true
+            yield* Effect.logWarning(
+              "the server answers no frames: what it has read is taken as delivered, and written down as unverified"
+            )
+          }
         }
         yield* settling.withPermits(1)(handOverTo(last))
       }

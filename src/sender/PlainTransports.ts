@@ -12,7 +12,7 @@ export const plainTransports = (
   http: HttpTransportOptions,
   plain: PlainDelivery
 ): Transports => {
-  const server: PlainServer = { answers: false }
+  const server: PlainServer = { answers: false, isCalledSilent: false }
   return {
     openSocket: Effect.map(
       openPlainSocket(socket),

@@ -24,7 +24,15 @@ export interface SqliteOutboxOptions extends Partial<OutboxLimits> {
 /** Name of the outbox's file in its folder. */
 export const OUTBOX_FILE = "outbox.db"
 
-const defaults: OutboxLimits = { maxBytes: 1_073_741_824, overflow: "block", maxDeadLetters: 10_000, maxLosses: 1_000 }
+/** Most bytes of batches that it holds unless told otherwise. */
+export const DEFAULT_OUTBOX_BYTES = 1_073_741_824
+
+const defaults: OutboxLimits = {
+  maxBytes: DEFAULT_OUTBOX_BYTES,
+  overflow: "block",
+  maxDeadLetters: 10_000,
+  maxLosses: 1_000
+}
 
 const reasons: { readonly [reason in SqliteFileReason]: OutboxError["reason"] } = {
   NotADatabase: "Corrupt",

@@ -66,7 +66,7 @@ export const foreignServer: Effect.Effect<ForeignServer, never, Scope.Scope> = E
     wss.handleUpgrade(request, socket, head, (ws) => {
       ws.on("error", () => {})
       ws.on("message", (data) => {
-        const text = String(data)
+        const text = Buffer.isBuffer(data) ? data.toString() : ""
         own.texts.push(text)
         const answer = own.frame(++frames, text, ws)
         if (ws.readyState !== ws.OPEN) return
