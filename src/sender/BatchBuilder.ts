@@ -1,6 +1,7 @@
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import type { JsonObject } from "../domain/Json.js"
 import { encodeColumns } from "../wire/BatchCodec.js"
+import { LONGEST_NUMBER } from "../wire/writeNumber.js"
 import type { NewBatch } from "./Outbox.js"
 import type { KnownSeries, SeriesDictionary, SeriesEntry } from "./SeriesDictionary.js"
 
@@ -10,9 +11,8 @@ export const MAX_BATCH_POINTS = 1_000
 /** Most bytes of a batch with all its definitions, as it is sent over HTTP. */
 export const MAX_BATCH_BYTES = 524_288
 
-// Never less than an id, a delta, a value and their commas take: the longest
-// number that JSON writes has 24 characters.
-const pointBytes = 7 + 16 + 25
+// Never less than an id, a delta, a value and their commas take.
+const pointBytes = 7 + 16 + LONGEST_NUMBER + 1
 
 // `[index,…],` around the fields of a point.
 const fieldsOverhead = 12

@@ -3,6 +3,7 @@ import { isMetricName } from "../domain/GenericMetric.js"
 import { isMetadata, isWellFormed, type JsonObject, metadataProblem } from "../domain/Json.js"
 import { makeSeries, type Series } from "../domain/Series.js"
 import { isTimestamp } from "../domain/Timestamp.js"
+import { LONGEST_NUMBER, writeNumber } from "./writeNumber.js"
 
 /** Units in which the `time` column may count. */
 export type TimeUnit = "s" | "ms" | "us" | "ns"
@@ -21,23 +22,41 @@ export interface Columns {
   readonly fields: ReadonlyArray<JsonObject | undefined>
 }
 
-/** Writes columns as the members of a batch frame: `"series":[…],"time":[…],"value":[…],"fields":[…]`. */
-export const encodeColumns = (columns: Columns): string => {
-  const deltas = new Array<number>(columns.time.length)
+const comma = 0x2c
+
+// Written over by every batch.
+let scratch = Buffer.allocUnsafe(4_096)
+
+/** Writes numbers with commas between them; what is written is the difference to the one before where `delta` says so. */
+const writeColumn = (start: number, column: ReadonlyArray<number>, delta: boolean): number => {
+  const target = scratch
+  let at = start
   let last = 0
-  for (let i = 0; i < deltas.length; i++) {
-    deltas[i] = columns.time[i] - last
-    last = columns.time[i]
+  for (let i = 0; i < column.length; i++) {
+    if (i > 0) target[at++] = comma
+    const own = column[i]
+    at = writeNumber(target, at, own - last)
+    if (delta) last = own
   }
-  const fields: Array<readonly [number, JsonObject]> = []
-  for (let i = 0; i < columns.fields.length; i++) {
-    const own = columns.fields[i]
-    if (own !== undefined) fields.push([i, own])
+  return at
+}
+
+/** Writes columns as the members of a batch frame: `"series":[…],"time":[…],"value":[…],"fields":[…]`. */
+export const encodeColumns = ({ fields, series, time, value }: Columns): string => {
+  const most = (series.length + time.length + value.length) * (LONGEST_NUMBER + 1)
+  if (scratch.length < most) scratch = Buffer.allocUnsafe(2 * most)
+  const timeAt = writeColumn(0, series, false)
+  const valueAt = writeColumn(timeAt, time, true)
+  const end = writeColumn(valueAt, value, false)
+  const numbers = scratch.toString("latin1", 0, end)
+  const sparse: Array<readonly [number, JsonObject]> = []
+  for (let i = 0; i < fields.length; i++) {
+    const own = fields[i]
+    if (own !== undefined) sparse.push([i, own])
   }
-  return `"series":${JSON.stringify(columns.series)},"time":${JSON.stringify(deltas)},"value":${
-    JSON.stringify(columns.value)
-  }` +
-    (fields.length === 0 ? "" : `,"fields":${JSON.stringify(fields)}`)
+  return `"series":[${numbers.slice(0, timeAt)}],"time":[${numbers.slice(timeAt, valueAt)}],"value":[${
+    numbers.slice(valueAt)
+  }]` + (sparse.length === 0 ? "" : `,"fields":${JSON.stringify(sparse)}`)
 }
 
 /** Writes a series as an entry of `define`. */
