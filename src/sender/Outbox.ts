@@ -152,7 +152,8 @@ export class Outbox extends Context.Tag("metrics-collector/sender/Outbox")<Outbo
   readonly declareRollback: (stream: string, serverNext: number) => Effect.Effect<RolledBack, OutboxError>
   /**
    * Plain mode: all before `sent` is on its way to a server that keeps no account
-   * of offsets. Gives the offset before which all was on its way already.
+   * of offsets. Gives the offset before which all may have been on its way already:
+   * of a stream of an earlier opening that knew no plain mode, that is all of it.
    */
   readonly notePlain: (stream: string, sent: number) => Effect.Effect<number, OutboxError>
   /** Plain mode: what was on its way from the offset `sent` on surely did not arrive. */

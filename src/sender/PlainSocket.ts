@@ -17,7 +17,10 @@ const longestSilence = Duration.toMillis(LONGEST_SILENCE)
 
 /** What is known of a server over all connections to it. */
 export interface PlainServer {
-  /** It answers every frame. One answer shows it, and nothing takes it back. */
+  /**
+   * It answers every frame. One answer shows it; a connection on which it
+   * answers nothing takes it back, because some answer only what they refuse.
+   */
   answers: boolean
   /** Whether the log was told that it does not. */
   isCalledSilent: boolean
@@ -27,6 +30,8 @@ interface UnderWay {
   readonly piece: PlainPiece
   /** How many of its metrics may have arrived earlier. */
   readonly again: number
+  /** Whether the network has taken it: a ping that follows proves nothing of what comes after it. */
+  isSent: boolean
 }
 
 /** Opens a WebSocket without a subprotocol; it lives as long as the scope. */
@@ -55,6 +60,7 @@ export const deliverPlainOverSocket = (
     const underWay: Array<UnderWay> = []
     let isSilent = false
     let handedOver = 0
+    let answered = 0
 
     yield* positions.open
 
@@ -84,13 +90,15 @@ export const deliverPlainOverSocket = (
           yield* kick.await
         }
         const { again } = yield* plain.note(piece)
-        underWay.push({ piece, again })
+        const one: UnderWay = { piece, again, isSent: false }
+        underWay.push(one)
         if (piece.offsets.length === 0) {
           yield* settling.withPermits(1)(settleEmpty)
           return
         }
-        some.unsafeOpen()
         yield* Effect.mapError(connection.send(piece.body), ofSocketError)
+        one.isSent = true
+        some.unsafeOpen()
         status.batchesSent++
       })
 
@@ -110,6 +118,7 @@ export const deliverPlainOverSocket = (
         // A greeting or news of the server, before it can have anything of ours to answer.
         if (reply === undefined || (oldest === undefined && handedOver === 0)) return
         server.answers = true
+        answered++
         if (isSilent) {
           if (reply._tag === "Failed") yield* plain.refusedLate("unknown", reply.message)
           else if (reply.verdict.rejected.length > 0) {
@@ -150,7 +159,7 @@ export const deliverPlainOverSocket = (
     /** Where the server answers nothing, what it has read is delivered. */
     const confirm = Effect.gen(function*() {
       while (!server.answers) {
-        const last = underWay.at(-1)
+        const last = underWay.findLast(({ isSent }) => isSent)
         if (last === undefined) {
           some.unsafeClose()
           yield* some.await
@@ -184,6 +193,7 @@ export const deliverPlainOverSocket = (
           oldest = underWay[0]
           since = now
         } else if (server.answers && now - since >= longestSilence) {
+          server.answers = answered > 0
           return yield* new DeliveryFailure({
             message: `the server did not answer a frame within ${Duration.format(LONGEST_SILENCE)}`
           })

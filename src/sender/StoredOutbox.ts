@@ -518,7 +518,8 @@ export const makeStoredOutbox = (
         Effect.gen(function*() {
           const state = streams.get(stream)
           if (state === undefined) return sent
-          const before = state.plain?.sent ?? state.acked
+          // Of an earlier stream a former process may have sent all, as batches.
+          const before = state.plain?.sent ?? (state === current ? state.acked : state.next)
           if (state.plain === undefined || sent > before) {
             const from = state.plain?.from ?? state.acked
             yield* setPlain(state, { from, sent: Math.max(before, sent) })

@@ -131,7 +131,8 @@ describe("--plain", () => {
       server.frame = () => "{\"type\":\"success\"}"
       const drained = yield* run(["outbox", "drain", "--plain", "--data-dir", dataDir, "--endpoint", endpoint], { cwd })
       assert.equal(drained.code, 0, drained.stderr)
-      assert.match(drained.stdout, /20 metrics delivered; the outbox is empty\n/)
+      // A server of ours may have taken the batches that were sent before, and its answers may have been lost.
+      assert.match(drained.stdout, /20 metrics delivered; the outbox is empty; 20 are unverified: see outbox losses/)
       assert.deepEqual(distinct(server.values), upTo(20))
     }))
 

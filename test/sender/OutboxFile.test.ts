@@ -86,6 +86,50 @@ describe("an outbox's file", () => {
       assert.deepStrictEqual(yield* pendingOf(dataDir), numbers(12, 20).map(jsonOf))
     }))
 
+  it.scoped("tells what plain mode delivered, whose losses no server knows, also of a stream that is forgotten", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const loss = { source: "dice", reason: "missed-tick", count: 17, from: 1_000, to: 2_000 } as const
+      const seen = Effect.map(reading(dataDir, (file) => file.status), ({ losses, streams }) => ({
+        delivered: losses.map(({ delivered }) => delivered),
+        plain: streams.map(({ plain }) => plain)
+      }))
+      const first = yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          yield* append(outbox, new SeriesDictionary(), 0, 10)
+          yield* outbox.declare([loss], () => {})
+          yield* outbox.acknowledge(outbox.stream, 11, [])
+          yield* append(outbox, new SeriesDictionary(), 10, 20)
+          yield* outbox.declare([loss], () => {})
+          assert.strictEqual(yield* outbox.notePlain(outbox.stream, 21), 11)
+          yield* outbox.acknowledge(outbox.stream, 22, [])
+          yield* append(outbox, new SeriesDictionary(), 20, 30)
+          assert.deepStrictEqual(yield* seen, { delivered: [true, false], plain: [{ from: 11, sent: 21 }] })
+          return outbox.stream
+        }))
+      yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          assert.strictEqual(yield* outbox.notePlain(first, 32), 21)
+          yield* outbox.acknowledge(first, 32, [])
+          // The stream is over, and its loss records are still not told.
+          assert.deepStrictEqual(yield* seen, { delivered: [true, false], plain: [undefined] })
+        }))
+    }))
+
+  it.scoped("of an earlier run that sent batches counts as sent in all, when plain mode goes on with it", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const first = yield* opened(
+        { dataDir },
+        (outbox) => Effect.as(append(outbox, new SeriesDictionary(), 0, 10), outbox.stream)
+      )
+      yield* opened({ dataDir }, (outbox) =>
+        Effect.gen(function*() {
+          assert.strictEqual(yield* outbox.notePlain(first, 4), 10)
+          assert.strictEqual(yield* outbox.notePlain(outbox.stream, 0), 0)
+        }))
+    }))
+
   it.scoped("is read while a collector works with it, as it stands at that moment", () =>
     Effect.gen(function*() {
       const dataDir = yield* temporaryDirectory
