@@ -1,11 +1,11 @@
-import { type Clock, Effect, Exit, Fiber, FiberId, FiberRef, type Scope } from "effect"
+import { type Clock, Effect, Either, Exit, Fiber, FiberId, FiberRef, type Scope } from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { nextTurn } from "../domain/nextTurn.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { type Acceptance, onAccepted } from "./Acceptance.js"
 import { BatchBuilder } from "./BatchBuilder.js"
 import { type Outbox, OutboxError } from "./Outbox.js"
-import { type PackedMetrics, type Packing, packMetrics } from "./PackedMetrics.js"
+import { type PackedMetrics, type Packing, packMetric, packMetrics } from "./PackedMetrics.js"
 import { InvalidMetricError } from "./SenderErrors.js"
 import { SeriesDictionary } from "./SeriesDictionary.js"
 
@@ -196,9 +196,9 @@ export const makeBatcher = (
 
     return {
       sendMetric: (metric) =>
-        Effect.flatMap(Effect.clock, (clock): Effect.Effect<void, InvalidMetricError | OutboxError> => {
-          const { packed, rejected } = pack([metric], clock)
-          return rejected.length === 0 ? add(packed) : Effect.fail(invalid(rejected[0].message))
+        Effect.clockWith((clock): Effect.Effect<void, InvalidMetricError | OutboxError> => {
+          const packed = packMetric(dictionary, metric, millisOf(clock))
+          return Either.isRight(packed) ? add(packed.right) : Effect.fail(invalid(packed.left))
         }),
       sendMetrics: (metrics) =>
         Effect.zipWith(

@@ -1,3 +1,4 @@
+import { Either } from "effect"
 import { type GenericMetric, metricProblem } from "../domain/GenericMetric.js"
 import { isTimestamp } from "../domain/Timestamp.js"
 import type { SeriesDictionary, SeriesEntry } from "./SeriesDictionary.js"
@@ -21,6 +22,23 @@ export interface Packing {
 
 const hasValidNumbers = ({ timestamp, value }: GenericMetric): boolean =>
   Number.isFinite(value) && (timestamp === undefined || isTimestamp(timestamp))
+
+/** Checks one metric and packs it, or says what is wrong with it; without a timestamp it gets `now`, ms since the epoch. */
+export const packMetric = (
+  dictionary: SeriesDictionary,
+  metric: GenericMetric,
+  now: number
+): Either.Either<PackedMetrics, string> => {
+  const known = dictionary.find(metric)
+  const problem = known !== undefined && hasValidNumbers(metric) ? undefined : metricProblem(metric)
+  return problem === undefined
+    ? Either.right({
+      series: [known ?? dictionary.resolve(metric)],
+      time: [metric.timestamp ?? now],
+      value: [metric.value]
+    })
+    : Either.left(problem)
+}
 
 /** Checks metrics and packs the valid ones; those without a timestamp get `now`, ms since the epoch. */
 export const packMetrics = (dictionary: SeriesDictionary, metrics: Iterable<GenericMetric>, now: number): Packing => {
