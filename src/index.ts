@@ -51,6 +51,7 @@ export {
   type DeliveryTarget,
   GenericMetricsSender,
   InvalidMetricError,
+  type PlainFormat,
   type SenderOptions
 } from "./sender/GenericMetricsSender.js"
 export { MemoryOutbox } from "./sender/MemoryOutbox.js"
