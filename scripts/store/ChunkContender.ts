@@ -29,7 +29,7 @@ export const openChunks = (dataDir: string, settling: boolean): Effect.Effect<Co
           fields: false,
           limit: 10_000_000
         }),
-        ({ series }) => answerOf(series.flatMap(({ value }) => value))
+        ({ series }) => answerOf(series.map(({ value }) => value))
       )
 
     return {
@@ -41,7 +41,7 @@ export const openChunks = (dataDir: string, settling: boolean): Effect.Effect<Co
         for (let i = 0; i < count; i++) offset.push(first + i)
         return store.commit({ ...writer, acked: first, first, count, points, offset, rejected: [] })
       },
-      latest: Effect.map(store.latest({}), (points) => answerOf(points.map(({ value }) => value))),
+      latest: Effect.map(store.latest({}), (points) => answerOf([points.map(({ value }) => value)])),
       raw: (from, to) => ask("series", { from, to }),
       minutes: (of, from, to) => ask(of, { from, to, buckets: { step: 60_000, aggregate: "avg" } }),
       expire: (before) => store.expire(before),

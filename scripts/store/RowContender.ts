@@ -67,12 +67,12 @@ export const openRows = (dataDir: string): Effect.Effect<Contender, never, Scope
 
     return {
       commit: (points) => Effect.sync(() => write(points)),
-      latest: Effect.sync(() => answerOf(all().map((id) => newest.get(id) ?? 0))),
-      raw: (from, to) => Effect.sync(() => answerOf(between.all(all()[0], from, to).map(({ value }) => value))),
+      latest: Effect.sync(() => answerOf([all().map((id) => newest.get(id) ?? 0)])),
+      raw: (from, to) => Effect.sync(() => answerOf([between.all(all()[0], from, to).map(({ value }) => value)])),
       minutes: (of, from, to) =>
         Effect.sync(() => {
           const chosen = all().slice(0, of === "series" ? 1 : GROUP)
-          return answerOf(chosen.flatMap((id) => byMinute.all(id, from, to).map(({ mean }) => mean)))
+          return answerOf(chosen.map((id) => byMinute.all(id, from, to).map(({ mean }) => mean)))
         }),
       expire: (before) => Effect.sync(() => expire(before)),
       settle: Effect.void

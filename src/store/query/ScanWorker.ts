@@ -2,6 +2,7 @@ import { Either } from "effect"
 import { parentPort, workerData } from "node:worker_threads"
 import { storeError } from "../GroupCommit.js"
 import type { QueryError } from "../MetricStore.js"
+import { lowerPriority } from "./lowerPriority.js"
 import { transferOf } from "./PackedPoints.js"
 import { judgePatterns } from "./PatternJudge.js"
 import { type Scan, ScannedFile, type ScannedSeries } from "./Scan.js"
@@ -13,6 +14,9 @@ import { type AnswerPart, type FromWorker, packAnswer, type ToWorker, unpackRequ
 const port = parentPort
 const path: unknown = workerData
 if (port === null || typeof path !== "string") throw new Error("is to be started as a worker, with the path of a store")
+
+// What is to be stored has somebody waiting for it who sends more; a query may take a little longer.
+lowerPriority()
 
 const file = new ScannedFile(path)
 const named = new Map<number, Array<ScannedSeries>>()

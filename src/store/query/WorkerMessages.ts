@@ -144,7 +144,16 @@ export function* packAnswer(
 interface Joined extends Omit<SeriesPoints, "time" | "value" | "fields"> {
   readonly time: Array<number>
   readonly value: Array<number>
-  readonly fields: Array<JsonObject | undefined>
+  /** Made with the first that there are. */
+  fields: Array<JsonObject | undefined> | undefined
+}
+
+/** Puts numbers at the end of others. */
+const append = (target: Array<number>, numbers: Float64Array): void => {
+  const from = target.length
+  // One piece of memory at once: an array that grows by itself leaves what it outgrew to the garbage collector.
+  target.length = from + numbers.length
+  for (let i = 0; i < numbers.length; i++) target[from + i] = numbers[i]
 }
 
 /** Puts an answer together again. */
@@ -158,15 +167,24 @@ export class AnswerJoiner {
     series.forEach(({ count, ...own }, i) => {
       const last = this.series.at(-1)
       let joined = i === 0 && goesOn ? last : undefined
-      if (joined === undefined) this.series.push(joined = { ...own, time: [], value: [], fields: [] })
-      for (const to = at + count; at < to; at++) {
-        joined.time.push(points.time[at])
-        joined.value.push(points.value[at])
-        joined.fields.push(fields?.[at])
-      }
+      if (joined === undefined) this.series.push(joined = { ...own, time: [], value: [], fields: undefined })
+      const to = at + count
+      if (fields !== undefined) joined.fields ??= joined.time.map(() => undefined)
+      append(joined.time, points.time.subarray(at, to))
+      append(joined.value, points.value.subarray(at, to))
+      if (joined.fields !== undefined) { for (let j = at; j < to; j++) joined.fields.push(fields?.[j]) }
+      at = to
     })
     if (end === undefined) return undefined
     const { damaged, ...rest } = end
-    return { answer: { series: this.series, ...rest }, damaged }
+    // Series that are equally long share the list that says that none has fields.
+    const without = new Map<number, ReadonlyArray<undefined>>()
+    const blank = (count: number): ReadonlyArray<undefined> => {
+      const known = without.get(count) ?? new Array<undefined>(count).fill(undefined)
+      without.set(count, known)
+      return known
+    }
+    const all = this.series.map((own) => ({ ...own, fields: own.fields ?? blank(own.time.length) }))
+    return { answer: { series: all, ...rest }, damaged }
   }
 }

@@ -2,6 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Logger, type Scope, TestClock } from "effect"
 import * as assert from "node:assert/strict"
 import * as fs from "node:fs"
+import * as os from "node:os"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
 import { makeSeries } from "../../../src/domain/Series.js"
@@ -73,6 +74,16 @@ parentPort.on("message", ({ type }) => {
 const values = (store: typeof MetricStore.Service): Effect.Effect<ReadonlyArray<number>, StoreError | QueryError> =>
   Effect.map(store.query(everything), (answer) => answer.series.flatMap(({ value }) => value))
 
+const niceOfThread = `
+import * as fs from "node:fs"
+import * as os from "node:os"
+import { workerData } from "node:worker_threads"
+const thread = Number(fs.readlinkSync("/proc/thread-self").split("/").at(-1))
+const before = os.getPriority(thread)
+await import(${JSON.stringify(scanWorker.href)})
+fs.writeFileSync(workerData + ".nice", JSON.stringify([before, os.getPriority(thread), os.getPriority(process.pid)]))
+`
+
 /** Waits in the time of the machine for what another thread does. */
 const eventually = (what: () => boolean): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
@@ -90,6 +101,25 @@ const failure = <A, E>(exit: Exit.Exit<A, E>): E => {
 }
 
 describe("a thread that reads for queries", () => {
+  it.scopedLive.runIf(process.platform === "linux")(
+    "reads at a lower priority than what stores",
+    () =>
+      Effect.gen(function*() {
+        const dataDir = yield* temporaryDirectory
+        const script = path.join(dataDir, "Worker.mjs")
+        fs.writeFileSync(script, niceOfThread)
+        const layer = Layer.provide(
+          SqliteMetricStore.layer({ dataDir }),
+          QueryThread.worker(pathToFileURL(script))
+        )
+        const before = os.getPriority(process.pid)
+        const store = Context.get(yield* Layer.build(layer), MetricStore)
+        yield* store.query(everything)
+        const nice = path.join(dataDir, "store.db.nice")
+        assert.deepEqual(JSON.parse(fs.readFileSync(nice, "utf8")), [before, Math.min(19, before + 10), before])
+      })
+  )
+
   it.scoped("dies: its query fails, that is logged once, and the next query gets another", () =>
     Effect.gen(function*() {
       const own = yield* watched(`parentPort.on("message", ({ type }) => { if (type === "scan") process.exit(7) })`)
