@@ -5,7 +5,7 @@ import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { type Acceptance, onAccepted } from "./Acceptance.js"
 import { BatchBuilder } from "./BatchBuilder.js"
 import { type Outbox, OutboxError } from "./Outbox.js"
-import { type PackedMetrics, type Packing, packMetric, packMetrics } from "./PackedMetrics.js"
+import { type PackedMetrics, type Packing, packMetric, packMetrics, SpareColumns } from "./PackedMetrics.js"
 import { InvalidMetricError } from "./SenderErrors.js"
 import { SeriesDictionary } from "./SeriesDictionary.js"
 
@@ -67,6 +67,7 @@ export const makeBatcher = (
   Effect.gen(function*() {
     const dictionary = new SeriesDictionary()
     const builder = new BatchBuilder(dictionary)
+    const spare = new SpareColumns()
     const work = Effect.unsafeMakeLatch(false)
     const idle = Effect.unsafeMakeLatch(true)
     let waiting: Array<Entry> = []
@@ -120,11 +121,11 @@ export const makeBatcher = (
         while (taken < waiting.length && builder.full < maxBatches) {
           const entry = waiting[taken++]
           if (entry.withdrawn) continue
-          const { series, time, value } = entry.metrics
+          const { count: own, series, time, value } = entry.metrics
           // Taken before anything can go wrong, so that whatever does is told to these callers alone.
           committing.push(entry)
-          count += series.length
-          for (let i = 0; i < series.length; i++) builder.put(series[i], time[i], value[i])
+          count += own
+          for (let i = 0; i < own; i++) builder.put(series[i], time[i], value[i])
         }
       } finally {
         waiting = waiting.slice(taken)
@@ -184,15 +185,19 @@ export const makeBatcher = (
     const invalid = (message: string) => new InvalidMetricError({ message: `${message}; the metric was not accepted` })
 
     const accept = ({ packed, rejected }: Packing, accepted: (acceptance: Acceptance) => void) => {
-      const acceptance: Acceptance = { accepted: packed.series.length, rejected }
-      if (acceptance.accepted > 0) return Effect.as(add(packed, () => accepted(acceptance)), acceptance)
-      accepted(acceptance)
+      const acceptance: Acceptance = { accepted: packed.count, rejected }
+      const done = (): void => {
+        spare.giveBack(packed)
+        accepted(acceptance)
+      }
+      if (acceptance.accepted > 0) return Effect.as(add(packed, done), acceptance)
+      done()
       return Effect.succeed(acceptance)
     }
 
     // Outside of the closures that wait for the commit, which would keep the metrics alive.
     const pack = (metrics: Iterable<GenericMetric>, clock: Clock.Clock): Packing =>
-      packMetrics(dictionary, metrics, millisOf(clock))
+      packMetrics(dictionary, metrics, millisOf(clock), spare.take())
 
     return {
       sendMetric: (metric) =>

@@ -5,18 +5,53 @@ import type { SeriesDictionary, SeriesEntry } from "./SeriesDictionary.js"
 
 /**
  * What waits of a call until it is committed: valid metrics as columns, so that
- * the objects they came in need not outlive the call.
+ * the objects they came in need not outlive the call. Of the columns `count`
+ * rows count.
  */
 export interface PackedMetrics {
+  readonly count: number
   readonly series: ReadonlyArray<SeriesEntry>
   /** Ms since the epoch. */
   readonly time: ReadonlyArray<number>
   readonly value: ReadonlyArray<number>
 }
 
+/** Columns that can be filled again. */
+interface Columns extends PackedMetrics {
+  count: number
+  readonly series: Array<SeriesEntry>
+  readonly time: Array<number>
+  readonly value: Array<number>
+}
+
+// Calls beyond so many at a time, and columns longer than this, are not worth keeping.
+const maxSpare = 16
+const longestSpare = 2_048
+
+/**
+ * Columns that calls lend and give back. They outlive a collection of young
+ * garbage while they wait for their commit, so that those of every call would
+ * gather in the old heap.
+ */
+export class SpareColumns {
+  private readonly spare: Array<Columns> = []
+
+  /** Empty columns. */
+  take(): Columns {
+    return this.spare.pop() ?? { count: 0, series: [], time: [], value: [] }
+  }
+
+  /** Takes back columns that nobody reads any more. */
+  giveBack(columns: Columns): void {
+    if (this.spare.length === maxSpare || columns.series.length > longestSpare) return
+    columns.count = 0
+    this.spare.push(columns)
+  }
+}
+
 /** The metrics of a call, and what was refused of it. */
 export interface Packing {
-  readonly packed: PackedMetrics
+  readonly packed: Columns
   readonly rejected: ReadonlyArray<{ readonly index: number; readonly message: string }>
 }
 
@@ -33,6 +68,7 @@ export const packMetric = (
   const problem = known !== undefined && hasValidNumbers(metric) ? undefined : metricProblem(metric)
   return problem === undefined
     ? Either.right({
+      count: 1,
       series: [known ?? dictionary.resolve(metric)],
       time: [metric.timestamp ?? now],
       value: [metric.value]
@@ -40,22 +76,28 @@ export const packMetric = (
     : Either.left(problem)
 }
 
-/** Checks metrics and packs the valid ones; those without a timestamp get `now`, ms since the epoch. */
-export const packMetrics = (dictionary: SeriesDictionary, metrics: Iterable<GenericMetric>, now: number): Packing => {
-  const series: Array<SeriesEntry> = []
-  const time: Array<number> = []
-  const value: Array<number> = []
+/** Checks metrics and packs the valid ones into empty columns; those without a timestamp get `now`, ms since the epoch. */
+export const packMetrics = (
+  dictionary: SeriesDictionary,
+  metrics: Iterable<GenericMetric>,
+  now: number,
+  packed: Columns
+): Packing => {
+  const { series, time, value } = packed
+  let count = 0
   const rejected: Array<{ readonly index: number; readonly message: string }> = []
   let index = 0
   for (const metric of metrics) {
     const known = dictionary.find(metric)
     const problem = known !== undefined && hasValidNumbers(metric) ? undefined : metricProblem(metric)
     if (problem === undefined) {
-      series.push(known ?? dictionary.resolve(metric))
-      time.push(metric.timestamp ?? now)
-      value.push(metric.value)
+      series[count] = known ?? dictionary.resolve(metric)
+      time[count] = metric.timestamp ?? now
+      value[count] = metric.value
+      count++
     } else rejected.push({ index, message: problem })
     index++
   }
-  return { packed: { series, time, value }, rejected }
+  packed.count = count
+  return { packed, rejected }
 }
