@@ -79,7 +79,9 @@ const spanText = ({ timeFrom, timeTo }: OutboxLoss): string =>
 const summaryOf = (path: string, status: OutboxFileStatus, letters: ReadonlyArray<StoredDeadLetter>) => {
   const sum = (of: (stream: OutboxFileStatus["streams"][number]) => number): number =>
     status.streams.reduce((total, stream) => total + of(stream), 0)
-  const undeclared = lossesOf(status, []).filter(({ delivered }) => !delivered)
+  const isDoubt = ({ reason }: OutboxLoss): boolean => reason === "unverified"
+  const losses = lossesOf(status, [])
+  const undeclared = losses.filter((loss) => !loss.delivered && !isDoubt(loss))
   const oldest = status.streams.reduce((first, stream) => Math.min(first, stream.oldest ?? Infinity), Infinity)
   return {
     sender: status.sender,
@@ -92,6 +94,7 @@ const summaryOf = (path: string, status: OutboxFileStatus, letters: ReadonlyArra
     deadLetters: letters.length,
     undeclaredLosses: undeclared.reduce((total, { count }) => total + (count ?? 0), 0),
     undeclaredUnknown: undeclared.filter(({ count }) => count === null).length,
+    unverified: losses.filter(isDoubt).reduce((total, { count }) => total + (count ?? 0), 0),
     streams: status.streams.map(({ acked, batches, bytes, next, oldest, pending, stream }) => ({
       stream,
       acked,
@@ -121,6 +124,7 @@ const statusText = (summary: Summary, now: number): string => {
     `Dead letters  ${summary.deadLetters}`,
     `Losses        ${summary.undeclaredLosses} metrics not yet declared to the server` +
     (summary.undeclaredUnknown === 0 ? "" : `, and ${summary.undeclaredUnknown} losses of unknown count`),
+    ...(summary.unverified === 0 ? [] : [`Unverified    ${summary.unverified} metrics that plain mode delivered`]),
     "",
     renderTable(
       [

@@ -217,6 +217,7 @@ class Pipeline implements ShownPage {
     const value = (name: string): number => values.get(name) ?? 0
     const rateOf = (key: string, counter: number) => this.rates.of(`${host} ${key}`, counter, seen)
     const pending = value("outbox_pending_count")
+    const unverified = value("unverified_total")
     const dropped = [...generators.values()].reduce((sum, own) => sum + (own.get("dropped_total") ?? 0), 0)
     const rates = [...generators].map(([name, own]) => ({
       name,
@@ -274,8 +275,9 @@ class Pipeline implements ShownPage {
       station(
         "Acknowledged",
         perSecond(acknowledged),
-        `${formatCount(value("acknowledged_total"))} in all, ${formatCount(value("rejected_total"))} rejected`,
-        value("rejected_total") > 0 ? "warn" : "good"
+        `${formatCount(value("acknowledged_total"))} in all, ${formatCount(value("rejected_total"))} rejected` +
+          (unverified > 0 ? `, ${formatCount(unverified)} unverified` : ""),
+        value("rejected_total") + unverified > 0 ? "warn" : "good"
       )
     )
     panel.generators.replaceChildren(...rates.map(({ failures, missed, name, rate, running, tick }) =>

@@ -45,7 +45,10 @@ export const sendersOf = (newest: Iterable<Point>, now: number): ReadonlyArray<S
       const values = own.generators.get(generator) ?? new Map<string, number>()
       own.generators.set(generator, values.set(metric_type, value))
     } else if (source !== undefined && reason !== undefined) {
-      if (metric_type === "lost_total" && value > 0) own.losses.push({ source, reason, count: value })
+      // What plain mode delivered and cannot verify is no loss before it was sent; `unverified_total` counts it.
+      if (metric_type === "lost_total" && value > 0 && reason !== "unverified") {
+        own.losses.push({ source, reason, count: value })
+      }
     } else own.values.set(metric_type, value)
   }
   return [...found].sort(([a], [b]) => a < b ? -1 : 1).map(([host, { generators, losses, seen, values }]) => {

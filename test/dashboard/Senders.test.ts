@@ -22,12 +22,15 @@ describe("sendersOf", () => {
       point("outbox_pending_count", 7, { host: "a" }),
       point("gathered_total", 100, { host: "a", generator: "system" }),
       point("lost_total", 3, { host: "a", source: "system", reason: "queue-overflow" }),
+      point("lost_total", 9, { host: "a", source: "sender", reason: "unverified" }),
+      point("unverified_total", 9, { host: "a" }),
       point("lost_total", 0, { host: "a", source: "lichess", reason: "feed-gap" }),
       point("transport_state", 1, { host: "b" }),
       { ...point("cpu_percent", 50, { host: "c" }), origin: "system" }
     ], 5_000)
     expect(a).toMatchObject({ host: "a", transport: "socket", health: "good", silent: false })
     expect(a?.values.get("outbox_pending_count")).toBe(7)
+    expect(a?.values.get("unverified_total")).toBe(9)
     expect(a?.generators.get("system")?.get("gathered_total")).toBe(100)
     expect(a?.losses).toEqual([{ source: "system", reason: "queue-overflow", count: 3 }])
     expect(b).toMatchObject({ host: "b", transport: "waiting", health: "warn" })

@@ -80,6 +80,11 @@ describe("--plain", () => {
       assert.deepEqual(losses.filter(({ reason }) => reason === "unverified"), [
         { reason: "unverified", count: 300, generator: "sender", delivered: false }
       ])
+      const status = yield* run(["outbox", "status", "--data-dir", dataDir], { cwd })
+      assert.match(
+        status.stdout,
+        /^Losses +0 metrics not yet declared.*\nUnverified +300 metrics that plain mode delivered/m
+      )
     }))
 
   it.scopedLive("the audit against a server of ours calls it unverified, and names no difference", () =>

@@ -50,6 +50,16 @@ describe("the status line", () => {
       assert.match(renderStatusLine(troubled, before, 2_000, 120), /pending 1\.50k · lost 3 · failing dice · queue/)
     }))
 
+  it.effect("says of plain mode what is delivered and what of it is unverified, and calls nothing stored", () =>
+    Effect.gen(function*() {
+      const { before, now } = yield* lines
+      const plain = { ...now, sender: { ...now.sender, plain: true, unverified: 30 } }
+      assert.equal(
+        renderStatusLine(plain, before, 2_000, 120),
+        "http · in 60/s · out 40/s · pending 1.50k · unverified 30 · queue 0 · delivered 80"
+      )
+    }))
+
   it.effect("never fills the last column, so that a narrow terminal does not wrap it", () =>
     Effect.gen(function*() {
       const { before, troubled } = yield* lines
