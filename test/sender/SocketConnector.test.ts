@@ -69,6 +69,40 @@ const standstill = (read: () => number): Effect.Effect<number> =>
 const withConnector = Effect.provide(SocketConnector.layer)
 
 describe("SocketConnector", () => {
+  it.scopedLive("a round trip ends with the answer to its own ping, and says that all sent before was read", () =>
+    Effect.gen(function*() {
+      const peer = yield* wsPeer(false)
+      const connection = yield* connect(peer.url)
+      const socket = yield* peer.client
+      const seen: Array<string> = []
+      socket.on("message", (data) => seen.push(Buffer.isBuffer(data) ? data.toString() : ""))
+      const pinged = yield* Deferred.make<string>()
+      socket.once("ping", (data: Buffer) => Deferred.unsafeDone(pinged, Exit.succeed(data.toString())))
+      yield* connection.send("before")
+      const trip = yield* Effect.fork(connection.roundTrip)
+      const name = yield* Deferred.await(pinged)
+      assert.deepStrictEqual(seen, ["before"])
+      // Of another ping, and of none.
+      socket.pong(`${name}0`)
+      socket.pong()
+      yield* Effect.sleep("100 millis")
+      assert.strictEqual((yield* Fiber.poll(trip))._tag, "None")
+      socket.pong(name)
+      yield* Fiber.join(trip)
+    }).pipe(withConnector))
+
+  it.scopedLive("a round trip on a connection that is lost fails", () =>
+    Effect.gen(function*() {
+      const peer = yield* wsPeer(false)
+      const connection = yield* connect(peer.url)
+      const socket = yield* peer.client
+      const trip = yield* Effect.fork(Effect.flip(connection.roundTrip))
+      yield* Effect.sleep("50 millis")
+      socket.terminate()
+      assert.strictEqual((yield* Fiber.join(trip)).reason, "Closed")
+      assert.strictEqual((yield* Effect.flip(connection.roundTrip)).reason, "Write")
+    }).pipe(withConnector))
+
   it.scopedLive("a peer that does not read makes the sender wait, and gets everything when it reads", () =>
     Effect.gen(function*() {
       const peer = yield* wsPeer(true)
