@@ -41,22 +41,24 @@ const writeColumn = (start: number, column: ReadonlyArray<number>, delta: boolea
   return at
 }
 
+const writeKey = (at: number, key: string): number => at + scratch.write(key, at, "latin1")
+
 /** Writes columns as the members of a batch frame: `"series":[…],"time":[…],"value":[…],"fields":[…]`. */
 export const encodeColumns = ({ fields, series, time, value }: Columns): string => {
-  const most = (series.length + time.length + value.length) * (LONGEST_NUMBER + 1)
+  const most = 64 + (series.length + time.length + value.length) * (LONGEST_NUMBER + 1)
   if (scratch.length < most) scratch = Buffer.allocUnsafe(2 * most)
-  const timeAt = writeColumn(0, series, false)
-  const valueAt = writeColumn(timeAt, time, true)
-  const end = writeColumn(valueAt, value, false)
-  const numbers = scratch.toString("latin1", 0, end)
+  let at = writeColumn(writeKey(0, "\"series\":["), series, false)
+  at = writeColumn(writeKey(at, "],\"time\":["), time, true)
+  at = writeColumn(writeKey(at, "],\"value\":["), value, false)
+  at = writeKey(at, "]")
+  // One flat text: that of parts put together would be made flat in the old heap, where it waits for a full collection.
+  const numbers = scratch.toString("latin1", 0, at)
   const sparse: Array<readonly [number, JsonObject]> = []
   for (let i = 0; i < fields.length; i++) {
     const own = fields[i]
     if (own !== undefined) sparse.push([i, own])
   }
-  return `"series":[${numbers.slice(0, timeAt)}],"time":[${numbers.slice(timeAt, valueAt)}],"value":[${
-    numbers.slice(valueAt)
-  }]` + (sparse.length === 0 ? "" : `,"fields":${JSON.stringify(sparse)}`)
+  return sparse.length === 0 ? numbers : `${numbers},"fields":${JSON.stringify(sparse)}`
 }
 
 /** Writes a series as an entry of `define`. */
