@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, type Scope } from "effect"
+import { Clock, Duration, Effect, Scheduler, type Scope } from "effect"
 
 interface Sleeper {
   readonly at: number
@@ -30,13 +30,28 @@ export const withVirtualClock = <A, E, R>(effect: Effect.Effect<A, E, R>): Effec
           })
         })
     }
-    const idle = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    let activity = 0
+    const scheduler: Scheduler.Scheduler = {
+      shouldYield: (fiber) => Scheduler.defaultScheduler.shouldYield(fiber),
+      scheduleTask: (task, priority, fiber) => {
+        activity++
+        Scheduler.defaultScheduler.scheduleTask(task, priority, fiber)
+      }
+    }
+    const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    // Two turns of the event loop in which no fiber went on.
+    const idle = Effect.gen(function*() {
+      for (let quiet = 0, seen = -1; quiet < 2; seen = activity) {
+        yield* turn
+        quiet = activity === seen ? quiet + 1 : 0
+      }
+    })
     const jump = Effect.sync(() => {
       const next = sleepers.shift()
       if (next === undefined) return
       now = Math.max(now, next.at)
       next.wake()
     })
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.zipRight(idle, idle), jump)))
-    return yield* Effect.withClock(effect, clock)
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(idle, jump)))
+    return yield* Effect.withScheduler(Effect.withClock(effect, clock), scheduler)
   })
