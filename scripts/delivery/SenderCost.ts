@@ -19,7 +19,7 @@ export interface CallCost {
 }
 
 // Before these the compiler of Node has not seen enough.
-const warmUp = 20
+const warmUp = 100
 
 /** `calls` is how many batches of 1,000 a round takes. */
 const measure = <E>(
