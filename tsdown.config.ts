@@ -1,4 +1,5 @@
 import { defineConfig } from "tsdown"
+import { asciiOnly } from "./scripts/AsciiOnly.js"
 import { thirdPartyLicenses } from "./scripts/ThirdPartyLicenses.js"
 
 // A native addon must stay a package of its own.
@@ -26,7 +27,7 @@ const executable = defineConfig({
   entry: { bin: "src/bin.ts" },
   ...program,
   clean: ["dist/bin.js", "dist/chunks", "dist/bin-licenses.txt"],
-  plugins: [thirdPartyLicenses("bin-licenses.txt")],
+  plugins: [asciiOnly, thirdPartyLicenses("bin-licenses.txt")],
   outputOptions: { chunkFileNames: "chunks/[name]-[hash].js" }
 })
 
@@ -36,7 +37,7 @@ const scanWorker = defineConfig({
   entry: { ScanWorker: "src/store/query/ScanWorker.ts" },
   ...program,
   clean: ["dist/ScanWorker.js", "dist/ScanWorker-licenses.txt"],
-  plugins: [thirdPartyLicenses("ScanWorker-licenses.txt")],
+  plugins: [asciiOnly, thirdPartyLicenses("ScanWorker-licenses.txt")],
   outputOptions: { codeSplitting: false }
 })
 

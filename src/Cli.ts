@@ -2,53 +2,19 @@
  * The command `metrics-collector` as a value: run it as it is, or with
  * generators of your own added.
  */
-import { CliConfig, Command, ValidationError } from "@effect/cli"
+import { CliConfig, ValidationError } from "@effect/cli"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Either, Exit, Layer, Option } from "effect"
-import { auditCommand } from "./cli/Audit.js"
-import { backupCommand } from "./cli/Backup.js"
-import { checkCommand } from "./cli/Check.js"
+import { program } from "./cli/Callable.js"
 import { CliFailure, misuse } from "./cli/CliFailure.js"
 import { configurationLayer } from "./cli/Configuration.js"
-import { exportCommand } from "./cli/Export.js"
 import { type Extension, type Extensions, extensionsLayer, noExtensions } from "./cli/Extensions.js"
-import { commandPage, optionsFirst, overviewPage, pageOf } from "./cli/Help.js"
-import { helpPages } from "./cli/HelpPages.js"
-import { importCommand } from "./cli/Import.js"
+import { type CommandHelp, commandPage, optionsFirst, overviewPage, pageOf } from "./cli/Help.js"
+import { loadCommand } from "./cli/LoadCommand.js"
 import { logLevelLayer, splitLogLevel } from "./cli/LogLevels.js"
-import { outboxCommand } from "./cli/Outbox.js"
 import { packageInfo } from "./cli/PackageFiles.js"
-import { queryCommand } from "./cli/Query.js"
-import { runCommand } from "./cli/Run.js"
-import { sendCommand } from "./cli/Send.js"
-import { serveCommand } from "./cli/Serve.js"
-import { storeCommand } from "./cli/Store.js"
-import { tailCommand } from "./cli/Tail.js"
 import { printable, Terminal } from "./cli/Terminal.js"
-import { topCommand } from "./cli/Top.js"
-import { upCommand } from "./cli/Up.js"
 import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
-
-const program = "metrics-collector"
-
-const command = Command.make(program).pipe(
-  Command.withSubcommands([
-    upCommand,
-    runCommand,
-    serveCommand,
-    sendCommand,
-    queryCommand,
-    tailCommand,
-    topCommand,
-    exportCommand,
-    importCommand,
-    backupCommand,
-    storeCommand,
-    checkCommand,
-    outboxCommand,
-    auditCommand
-  ])
-)
 
 /** What stands after the program's name, up to a bare `--`. */
 const wordsOf = (argv: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -58,13 +24,17 @@ const wordsOf = (argv: ReadonlyArray<string>): ReadonlyArray<string> => {
 }
 
 /** The page that `--help`, or no command at all, asks for. */
-const helpPage = (argv: ReadonlyArray<string>, version: string): Option.Option<string> => {
+const helpPage = (
+  argv: ReadonlyArray<string>,
+  pages: ReadonlyArray<CommandHelp>,
+  version: string
+): Option.Option<string> => {
   const words = wordsOf(argv)
   if (words.length > 0 && !words.includes("--help") && !words.includes("-h")) return Option.none()
   const width = process.stdout.columns > 0 ? process.stdout.columns : 100
-  const page = pageOf(helpPages, words)
+  const page = pageOf(pages, words)
   return Option.some(
-    page === undefined ? overviewPage(program, version, helpPages, width) : commandPage(program, page, width)
+    page === undefined ? overviewPage(program, version, pages, width) : commandPage(program, page, width)
   )
 }
 
@@ -100,12 +70,11 @@ export const run = (
     yield* checkValues(words)
     const work = Effect.gen(function*() {
       const { version } = yield* packageInfo
-      const page = helpPage(words, version)
+      if (words.length === 3 && words[2] === "--version") return yield* Console.log(version)
+      const { call, pages } = yield* loadCommand(words[2])
+      const page = helpPage(words, pages, version)
       if (Option.isSome(page)) return yield* Console.log(page.value)
-      yield* Command.run(command, { name: program, version })([
-        ...words.slice(0, 2),
-        ...optionsFirst(helpPages, words.slice(2))
-      ])
+      yield* call([...words.slice(0, 2), ...optionsFirst(pages, words.slice(2))], version)
     })
     yield* Effect.provide(
       work,

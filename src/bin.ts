@@ -1,4 +1,8 @@
 #!/usr/bin/env node
-import { main } from "./Cli.js"
+import * as module from "node:module"
 
+// Node 22.8 and newer keep what they compiled for the next start.
+if ("enableCompileCache" in module && typeof module.enableCompileCache === "function") module.enableCompileCache()
+
+const { main } = await import("./Cli.js")
 main()

@@ -1,8 +1,8 @@
 import { HttpClient, HttpClientRequest } from "@effect/platform"
-import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Layer, Stream } from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
+import { httpConnections } from "../wire/HttpConnections.js"
 import { channelFeed } from "./lichess/ChannelFeed.js"
 import { makeGameExports } from "./lichess/GameExports.js"
 import { type LichessApi, makeLichessApi } from "./lichess/LichessApi.js"
@@ -32,7 +32,7 @@ export class LichessMetricsCollector extends MetricsGenerator.Tag("lichess")<Lic
   /** The collector over a client of its own. */
   static readonly layer = (options: LichessOptions): Layer.Layer<LichessMetricsCollector, LichessOptionsError> =>
     LichessMetricsCollector.layerWithoutDependencies(options).pipe(
-      Layer.provide(NodeHttpClient.layerUndici),
+      Layer.provide(httpConnections()),
       Layer.provide(LossLedger.Default)
     )
 

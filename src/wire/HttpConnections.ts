@@ -1,22 +1,30 @@
-import type { HttpClient } from "@effect/platform"
-import { NodeHttpClient } from "@effect/platform-node"
-import { Agent } from "@effect/platform-node/Undici"
-import { Effect, Layer } from "effect"
-
-const dispatcherTrusting = (ca: string): Layer.Layer<NodeHttpClient.Dispatcher> =>
-  Layer.scoped(
-    NodeHttpClient.Dispatcher,
-    Effect.acquireRelease(
-      Effect.sync(() => new Agent({ connect: { ca } })),
-      (agent) => Effect.promise(() => agent.destroy())
-    )
-  )
+import { HttpClient, type HttpClientError, type HttpClientRequest } from "@effect/platform"
+import { Context, Effect, Layer } from "effect"
 
 /**
- * HTTP over connections of its own. `ca` holds certificates (PEM) that are
- * trusted in place of the authorities that Node trusts.
+ * HTTP over connections of its own, opened by the first request: a program that
+ * delivers over a socket never loads the client (undici, 8 MB of memory). `ca`
+ * holds certificates (PEM) that are trusted in place of the authorities that
+ * Node trusts.
  */
 export const httpConnections = (ca?: string): Layer.Layer<HttpClient.HttpClient> =>
-  ca === undefined
-    ? NodeHttpClient.layerUndici
-    : Layer.provide(NodeHttpClient.layerUndiciWithoutDispatcher, dispatcherTrusting(ca))
+  Layer.scoped(
+    HttpClient.HttpClient,
+    Effect.gen(function*() {
+      const scope = yield* Effect.scope
+      const opened = yield* Effect.cached(
+        Effect.promise(() => import("./UndiciConnections.js")).pipe(
+          Effect.flatMap(({ undiciConnections }) => Layer.buildWithScope(undiciConnections(ca), scope)),
+          Effect.map(Context.get(HttpClient.HttpClient)),
+          // What waits for it may be interrupted; the opening itself goes on for those that come after.
+          Effect.uninterruptible
+        )
+      )
+      return HttpClient.makeWith<HttpClientError.HttpClientError, never, HttpClientError.HttpClientError, never>(
+        (request) =>
+          Effect.flatMap(request, (request: HttpClientRequest.HttpClientRequest) =>
+            Effect.flatMap(opened, (client) => client.execute(request))),
+        Effect.succeed
+      )
+    })
+  )

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as path from "node:path"
+import { helpPages } from "../../src/cli/Commands.js"
 import { type CommandHelp, optionsOf, pagesBelow } from "../../src/cli/Help.js"
-import { helpPages } from "../../src/cli/HelpPages.js"
 import { root } from "./Documents.js"
 
 const cell = (text: string): string => text.replaceAll("|", "\\|")
