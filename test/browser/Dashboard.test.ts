@@ -1,26 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fs from "node:fs/promises"
-import * as path from "node:path"
 import type { Page } from "playwright-core"
-import { directory, eventually, ProgramError, run, serve, start } from "../e2e/Program.js"
+import { directory, eventually, ProgramError, run, serve } from "../e2e/Program.js"
 import { openPage, shows } from "./Browser.js"
-
-const upOn = (port: string) =>
-  Effect.gen(function*() {
-    const cwd = yield* directory
-    const program = yield* start(["up", "--port", port, "--data-dir", path.join(cwd, "up")], { cwd })
-    return yield* program.says(/Dashboard +(http:\S+)\//)
-  })
-
-const sendTo = (url: string, metrics: unknown) =>
-  Effect.promise(() =>
-    fetch(`${url}/api/metrics`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(metrics)
-    }).then((response) => response.text())
-  )
+import { game } from "./Game.js"
+import { sendTo, upOn } from "./Server.js"
 
 const textOf = (page: Page, selector: string) =>
   Effect.map(Effect.promise(() => page.locator(selector).first().textContent()), (text) => text ?? "")
@@ -28,33 +13,6 @@ const textOf = (page: Page, selector: string) =>
 /** Tries until a text fulfils what is expected of it. */
 const until = (what: string, text: Effect.Effect<string>, fulfils: (text: string) => boolean) =>
   eventually(Effect.filterOrFail(text, fulfils, (got) => new ProgramError({ message: `${what}, not: ${got}` })))
-
-const game = (at: number) => {
-  const about = (ply: number) => ({
-    id: "game-1",
-    ply,
-    orientation: "black",
-    players: { white: { name: "Ada", title: "WGM", rating: 2400 }, black: { ai: 8 } }
-  })
-  const one = (metric_type: string, value: number, metadata: object) => ({
-    origin: "game",
-    metric_type,
-    value,
-    timestamp: at,
-    metadata: { channel: "blitz", ...metadata }
-  })
-  return [
-    one("move", 60, {
-      position: { fen: "8/5k2/3p4/1p1Pp2p/pP2Pp1P/P4P1K/8/6q1 w", lastMove: "g2g1" },
-      game: about(60)
-    }),
-    one("clock_seconds", 61, { color: "white", game: about(60) }),
-    one("clock_seconds", 75, { color: "black", game: about(60) }),
-    one("material", 6, { color: "white", game: about(60) }),
-    one("material", 14, { color: "black", game: about(60) }),
-    one("material_balance", -8, { game: about(60) })
-  ]
-}
 
 describe("the overview", () => {
   it.scopedLive("shows this host after `up`, in sensible units, and follows it", () =>
