@@ -1,44 +1,62 @@
 /**
- * Takes the pictures of the documentation: `npm run pictures`, after `npm run
- * build`. Runs the built command with a data directory of its own for a minute
- * and photographs the dashboard in Chromium (`CHROMIUM_PATH`, else
+ * Takes the pictures of the documentation: `npm run pictures`. Runs the built
+ * command with a data directory of its own for two minutes and photographs each
+ * page and each state of the dashboard in Chromium (`CHROMIUM_PATH`, else
  * /usr/bin/chromium).
  */
-import { Console, Effect } from "effect"
-import { spawn } from "node:child_process"
+import { Console, Effect, Schedule } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs/promises"
 import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import { chromium } from "playwright-core"
+import { type Browser, chromium, type Page } from "playwright-core"
+import { game } from "../test/browser/Game.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const target = path.join(root, "docs/images")
 const port = 5099
-
-const pictures = [
-  { name: "overview", page: "/", colorScheme: "light" },
-  { name: "overview-dark", page: "/", colorScheme: "dark" },
-  { name: "explore", page: "/#/explore?m=system/cpu_core_percent&m=system/load_1m&range=120", colorScheme: "light" },
-  { name: "pipeline", page: "/#/pipeline", colorScheme: "light" }
-] as const
+const url = `http://127.0.0.1:${port}`
+const endpoint = `ws://127.0.0.1:${port}/ws/metrics`
 
 const dataDirectory = Effect.acquireRelease(
   Effect.promise(() => fs.mkdtemp(path.join(os.tmpdir(), "metrics-pictures-"))),
   (made) => Effect.promise(() => fs.rm(made, { recursive: true, force: true }))
 )
 
-const up = (dataDir: string) =>
+const ended = (child: ChildProcess): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) resume(Effect.void)
+    else child.once("exit", () => resume(Effect.void))
+  })
+
+/** Ends a program, a frozen one too, and waits for its end. */
+const end = (child: ChildProcess): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    child.kill("SIGCONT")
+    child.kill("SIGTERM")
+    return ended(child)
+  })
+
+/** The built command, until the scope ends. */
+const command = (...words: ReadonlyArray<string>) =>
   Effect.acquireRelease(
-    Effect.sync(() =>
-      spawn(
-        process.execPath,
-        [path.join(root, "dist/bin.js"), "up", "--port", String(port), "--data-dir", dataDir, "--hostname", "web-1"],
-        { stdio: "ignore" }
-      )
-    ),
-    (child) => Effect.sync(() => child.kill("SIGTERM"))
+    Effect.sync(() => spawn(process.execPath, [path.join(root, "dist/bin.js"), ...words], { stdio: "ignore" })),
+    end
   )
+
+const serve = (dataDir: string, ...words: ReadonlyArray<string>) =>
+  Effect.tap(
+    command("serve", "--port", String(port), "--data-dir", path.join(dataDir, "server"), ...words),
+    () =>
+      Effect.retry(
+        Effect.tryPromise(() => fetch(`${url}/readyz`)),
+        Schedule.intersect(Schedule.spaced("200 millis"), Schedule.recurs(100))
+      )
+  )
+
+const collect = (dataDir: string, host: string) =>
+  command("run", "--system", "--hostname", host, "--endpoint", endpoint, "--data-dir", path.join(dataDir, host))
 
 const browser = Effect.acquireRelease(
   Effect.promise(() =>
@@ -50,19 +68,79 @@ const browser = Effect.acquireRelease(
   (opened) => Effect.promise(() => opened.close())
 )
 
+const sight = { colorScheme: "light", height: 800, width: 1280 } as const
+
+const open = (
+  opened: Browser,
+  address: string,
+  { colorScheme, height, width }: { colorScheme: "light" | "dark"; height: number; width: number } = sight
+) =>
+  Effect.promise(async () => {
+    const page = await opened.newPage({ viewport: { width, height }, colorScheme })
+    await page.goto(url + address)
+    await page.waitForTimeout(4_000)
+    return page
+  })
+
+const photograph = (page: Page, name: string) =>
+  Effect.zipRight(
+    Effect.promise(() => page.screenshot({ path: path.join(target, `${name}.png`) })),
+    Console.log(`docs/images/${name}.png`)
+  )
+
+const pages = [
+  { name: "overview", address: "/", ...sight },
+  { name: "overview-dark", address: "/", ...sight, colorScheme: "dark" },
+  { name: "explore", address: "/#/explore?m=system/cpu_core_percent&m=system/load_1m&range=120", ...sight },
+  { name: "pipeline", address: "/#/pipeline", ...sight },
+  { name: "chess", address: "/#/chess", ...sight },
+  { name: "narrow", address: "/", ...sight, height: 760, width: 375 },
+  { name: "narrow-chess", address: "/#/chess", ...sight, height: 760, width: 375, colorScheme: "dark" }
+] as const
+
 const takePictures = Effect.gen(function*() {
-  yield* up(yield* dataDirectory)
-  yield* Effect.sleep("1 minute")
   yield* Effect.promise(() => fs.mkdir(target, { recursive: true }))
+  const dataDir = yield* dataDirectory
   const opened = yield* browser
-  yield* Effect.forEach(pictures, ({ colorScheme, name, page }) =>
-    Effect.gen(function*() {
-      const tab = yield* Effect.promise(() => opened.newPage({ viewport: { width: 1280, height: 800 }, colorScheme }))
-      yield* Effect.promise(() => tab.goto(`http://127.0.0.1:${port}${page}`))
-      yield* Effect.sleep("4 seconds")
-      yield* Effect.promise(() => tab.screenshot({ path: path.join(target, `${name}.png`) }))
-      yield* Console.log(`docs/images/${name}.png`)
+  const server = yield* serve(dataDir)
+  yield* photograph(yield* open(opened, "/"), "empty")
+
+  yield* collect(dataDir, "web-1")
+  const other = yield* collect(dataDir, "web-2")
+  // A clock that runs down and material that is traded, as in a real game.
+  for (let move = 0; move < 24; move++) {
+    const [position, ...rest] = game(Date.now())
+    const played = move === 23 ? [position, ...rest] : rest.map((metric) => ({
+      ...metric,
+      value: metric.metric_type === "clock_seconds" ? metric.value + (24 - move) * 2 : metric.value
     }))
+    yield* Effect.promise(() =>
+      fetch(`${url}/api/metrics`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(played)
+      }).then((response) => response.text())
+    )
+    yield* Effect.sleep("2 seconds")
+  }
+  yield* Effect.forEach(
+    pages,
+    ({ address, name, ...as }) => Effect.flatMap(open(opened, address, as), (page) => photograph(page, name))
+  )
+
+  other.kill("SIGSTOP")
+  const watched = yield* open(opened, "/#/pipeline")
+  yield* Effect.sleep("45 seconds")
+  yield* photograph(watched, "outage")
+  other.kill("SIGCONT")
+
+  const stale = yield* open(opened, "/")
+  yield* end(server)
+  yield* Effect.sleep("6 seconds")
+  yield* photograph(stale, "stale")
+
+  yield* serve(dataDir, "--token", "a-token-for-a-picture")
+  yield* photograph(yield* open(opened, "/"), "unauthorised")
 })
 
 Effect.runPromise(Effect.scoped(takePictures)).catch((error: unknown) => {

@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import { quotedCell, readTextCell, textCell } from "../domain/CsvCell.js"
 import { decodeMetric } from "../domain/decodeMetric.js"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { metadataOf, type Tags } from "../domain/Identity.js"
@@ -11,30 +12,15 @@ export const CSV_COLUMNS = ["timestamp", "origin", "metric_type", "value", "tags
 /** The first line of metrics as CSV. */
 export const csvHeader = `${CSV_COLUMNS.join(",")}\n`
 
-const quoted = (cell: string): string => /[",\r\n]/.test(cell) ? `"${cell.replaceAll("\"", "\"\"")}"` : cell
-
-// A spreadsheet takes text that begins so for a formula, and would run it.
-const formula = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/
-const defused = /^'['=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/
-
-/**
- * Text as a cell that no spreadsheet takes for a formula: an apostrophe stands
- * before what looks like one, and before text that begins with an apostrophe.
- */
-export const textCell = (text: string): string => quoted(formula.test(text) || text.startsWith("'") ? `'${text}` : text)
-
-/** The text of a cell that {@link textCell} wrote; that of other programs stays as it is, but for `'=` and the like. */
-export const readTextCell = (cell: string): string => defused.test(cell) ? cell.slice(1) : cell
-
 /** Whatever stays the same in the rows of one series. */
 export const csvSeries = (origin: string, metricType: string, tags: Tags) => {
   const named = `${textCell(origin)},${textCell(metricType)},`
-  const tagged = `,${Object.keys(tags).length === 0 ? "" : quoted(JSON.stringify(tags))},`
+  const tagged = `,${Object.keys(tags).length === 0 ? "" : quotedCell(JSON.stringify(tags))},`
   return {
     /** Writes a point as a line; `time` is ms since the epoch. */
     line: (time: number, value: number, fields: JsonObject | undefined): string =>
       `${formatIso(time)},${named}${value === 0 ? 0 : value}${tagged}${
-        fields === undefined ? "" : quoted(JSON.stringify(fields))
+        fields === undefined ? "" : quotedCell(JSON.stringify(fields))
       }\n`
   }
 }

@@ -1,4 +1,4 @@
-import { textCell } from "./MetricsCsv.js"
+import { textCell } from "../domain/CsvCell.js"
 import { printableLine } from "./Terminal.js"
 
 /** A column of a table. */

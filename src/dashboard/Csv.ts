@@ -1,3 +1,4 @@
+import { textCell } from "../domain/CsvCell.js"
 import type { ChartLine } from "./ChartLine.js"
 
 /** Lines as a chart has drawn them. */
@@ -6,9 +7,7 @@ export type DrawnLine = ChartLine & {
   readonly value: ReadonlyArray<number | null>
 }
 
-const cell = (text: string): string => /[",\n\r]/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text
-
-/** Writes lines as CSV: one row an instant (ISO 8601), one column a line, empty where a line has no value. */
+/** Writes lines as CSV: one row an instant (ISO 8601), one column a line, empty where a line has no value. No cell is a formula. */
 export const csvOf = (lines: ReadonlyArray<DrawnLine>): string => {
   const rows = new Map<number, Array<string>>()
   lines.forEach(({ time, value }, column) => {
@@ -18,7 +17,7 @@ export const csvOf = (lines: ReadonlyArray<DrawnLine>): string => {
       rows.set(at, row)
     })
   })
-  const head = ["time", ...lines.map(({ label, metricType }) => cell(`${metricType} ${label}`.trim()))]
+  const head = ["time", ...lines.map(({ label, metricType }) => textCell(`${metricType} ${label}`.trim()))]
   return [
     head.join(","),
     ...[...rows].sort(([a], [b]) => a - b).map(([at, row]) => [new Date(at).toISOString(), ...row].join(","))

@@ -2,15 +2,8 @@ import { describe, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck as fc } from "effect"
 import * as assert from "node:assert/strict"
 import { CsvRecords } from "../../src/cli/CsvRecords.js"
-import {
-  CSV_COLUMNS,
-  csvHeader,
-  csvSeries,
-  readCsvHeader,
-  readCsvRow,
-  readTextCell,
-  textCell
-} from "../../src/cli/MetricsCsv.js"
+import { CSV_COLUMNS, csvHeader, csvSeries, readCsvHeader, readCsvRow } from "../../src/cli/MetricsCsv.js"
+import { readTextCell, textCell } from "../../src/domain/CsvCell.js"
 import { GenericMetric, Metadata, metricProblem, toWire } from "../../src/domain/GenericMetric.js"
 import { identity } from "../../src/domain/Identity.js"
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from "../../src/domain/Timestamp.js"

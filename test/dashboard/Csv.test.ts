@@ -11,4 +11,10 @@ describe("csvOf", () => {
         "1970-01-01T00:00:00.000Z,1.5,\n1970-01-01T00:00:01.000Z,,2\n1970-01-01T00:00:02.000Z,,3\n"
     )
   })
+
+  it("heads no column with what a spreadsheet takes for a formula", () => {
+    expect(csvOf([{ key: "a", label: "", metricType: "=HYPERLINK(\"x\")", time: [], value: [] }])).toBe(
+      "time,\"'=HYPERLINK(\"\"x\"\")\"\n"
+    )
+  })
 })
