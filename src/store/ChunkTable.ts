@@ -3,7 +3,6 @@ import { Either } from "effect"
 import { type ChunkSummary, encodeChunk } from "./chunk/Chunk.js"
 import { encodeFields } from "./chunk/FieldsBlob.js"
 import {
-  columnsOf,
   DAY,
   dayOf,
   firstAtOrAfter,
@@ -117,9 +116,13 @@ export class ChunkTable extends ChunkReader {
    * grown by its share; answers the days.
    */
   add(head: HeadSeries): ReadonlyArray<number> {
-    const { fields, id, time, value } = head
-    const filled = fields === undefined ? undefined : Array.from(time, (_, i) => fields[i])
-    return splitByDay(sortByTime(columnsOf(time, value, filled))).map(({ day, points }) => {
+    const { count, fields, id } = head
+    const points = {
+      time: head.time.subarray(0, count),
+      value: head.value.subarray(0, count),
+      fields: fields === undefined ? undefined : Array.from({ length: count }, (_, i) => fields[i])
+    }
+    return splitByDay(sortByTime(points)).map(({ day, points }) => {
       this.addDay(id, day, points)
       return day
     })

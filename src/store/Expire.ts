@@ -23,9 +23,9 @@ const expireSeries = (
             const before = beforeOf(entry.series.metricType)
             const { first: firstInChunks = Infinity, removed } = chunks.expire(entry.id, before)
             // Points that came in since it was flushed.
-            const waiting = head.get(entry.id)?.time ?? []
-            const first = waiting.reduce((least, time) => Math.min(least, time), firstInChunks)
-            const left = entry.points - removed - waiting.length
+            const waiting = head.get(entry.id)
+            const first = Math.min(firstInChunks, waiting?.oldest ?? Infinity)
+            const left = entry.points - removed - (waiting?.count ?? 0)
             if (first === Infinity) statements.removeSeries.run(entry.id)
             else {
               const newest = index.newestOf(entry.id, now)
@@ -66,8 +66,8 @@ export const expirePoints = (
       // Chunks first: on a full disk they make the room for the rest.
       expired += yield* expireSeries(parts, entries, before)
       const waiting = entries.filter(({ id, series }) => {
-        const oldest = before(series.metricType)
-        return head.get(id)?.time.some((time) => time < oldest)
+        const own = head.get(id)
+        return own !== undefined && own.oldest < before(series.metricType)
       })
       if (waiting.length > 0) {
         // The log would bring them back: what is to go must stand in chunks.

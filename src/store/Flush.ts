@@ -47,7 +47,7 @@ export const flushSeries = (parts: StoreParts, due: ReadonlyArray<HeadSeries>): 
         return { oldest, written }
       },
       committed: ({ oldest, written }) => {
-        due.forEach((own, i) => rollups.note(own.id, written[i], own.time.length))
+        due.forEach((own, i) => rollups.note(own.id, written[i], own.count))
         head.drop(ids)
         head.trim(oldest)
       }

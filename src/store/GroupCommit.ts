@@ -5,19 +5,25 @@ import { StoreError } from "./MetricStore.js"
 import type { StoreFaults } from "./StoreFaults.js"
 
 /** One of the writes that share a transaction. */
-export interface Write<A> {
+export interface Write<A, B> {
   /** Runs inside the transaction, in one go. What it throws undoes this write and not its neighbours. */
   readonly run: () => A
-  /** Shows in memory what was written: called after COMMIT and before anything else runs, in the order of the writes. */
-  readonly committed: (value: A) => void
+  /**
+   * Shows in memory what was written, and tells the answer: called after COMMIT and before anything else runs, in the
+   * order of the writes.
+   */
+  readonly committed: (value: A) => B
 }
 
 /** The only way to write into a store's file. */
 export interface GroupCommit {
-  /** Answers after COMMIT. All writes of one turn of the event loop share one transaction. */
-  readonly write: <A>(write: Write<A>) => Effect.Effect<A, StoreError>
+  /**
+   * Answers after COMMIT. All writes of one turn of the event loop share one transaction. Who is interrupted waits for
+   * the answer.
+   */
+  readonly write: <A, B>(write: Write<A, B>) => Effect.Effect<B, StoreError>
   /** Writes at once, in a transaction of its own. */
-  readonly writeNow: <A>(write: Write<A>) => Effect.Effect<A, StoreError>
+  readonly writeNow: <A, B>(write: Write<A, B>) => Effect.Effect<B, StoreError>
   /** Whether the file takes writes, as the newest of them found it. */
   readonly health: () => WriteHealth
   /** Names who is told, at once, that the file began to refuse writes. */
@@ -162,9 +168,9 @@ export const makeGroupCommit = (
       })
     )
 
-    const entry = <A>(
-      { committed, run }: Write<A>,
-      resume: (result: Effect.Effect<A, StoreError>) => void
+    const entry = <A, B>(
+      { committed, run }: Write<A, B>,
+      resume: (result: Effect.Effect<B, StoreError>) => void
     ): Waiting => {
       const result: Array<A> = []
       return {
@@ -172,28 +178,23 @@ export const makeGroupCommit = (
           result.push(run())
         },
         succeed: () => {
-          for (const value of result) {
-            committed(value)
-            resume(Effect.succeed(value))
-          }
+          for (const value of result) resume(Effect.succeed(committed(value)))
         },
         fail: (error) => resume(Effect.fail(error))
       }
     }
 
     return {
-      write: <A>(write: Write<A>) =>
-        Effect.async<A, StoreError>((resume) => {
+      write: <A, B>(write: Write<A, B>) =>
+        // An `Effect.async` that says how to cancel it keeps alive, until a full garbage collection, what the one before
+        // it held: batch after batch would be copied by each of the small ones. And a turn is soon over.
+        Effect.uninterruptible(Effect.async<B, StoreError>((resume) => {
           if (closed) return resume(storeClosed())
-          const own = entry(write, resume)
-          waiting.push(own)
+          waiting.push(entry(write, resume))
           if (waiting.length === 1) setImmediate(turn)
-          return Effect.sync(() => {
-            waiting = waiting.filter((one) => one !== own)
-          })
-        }),
-      writeNow: <A>(write: Write<A>) =>
-        Effect.async<A, StoreError>((resume) => {
+        })),
+      writeNow: <A, B>(write: Write<A, B>) =>
+        Effect.async<B, StoreError>((resume) => {
           if (closed) return resume(storeClosed())
           carryOut([entry(write, resume)])
         }),

@@ -1,17 +1,56 @@
 import type { JsonObject } from "../domain/Json.js"
 import type { Columns } from "./Columns.js"
 
-/** Points of one series that stand in the log and in no chunk yet, in the order of their arrival. They only grow. */
-export interface HeadSeries {
-  readonly id: number
-  readonly time: Array<number>
-  readonly value: Array<number>
+// So few numbers stand beside their typed array, not in memory of its own.
+const leastRoom = 8
+
+/**
+ * Points of one series that stand in the log and in no chunk yet, in the order
+ * of their arrival: the first `count` entries of each column. They only grow,
+ * and what is filled never changes: whoever keeps the columns and the count
+ * keeps a state. Columns of plain numbers, for the garbage collector would move
+ * those of an array again and again.
+ */
+export class HeadSeries {
+  count = 0
+  time = new Float64Array(leastRoom)
+  value = new Float64Array(leastRoom)
   /** Fields by the place of their point; made with the first point that has any. */
   fields: Array<JsonObject | undefined> | undefined
-  /** The row of the log that holds the oldest arrival. */
-  readonly firstRow: number
-  /** When that arrived, ms since the epoch. */
-  readonly since: number
+
+  constructor(
+    readonly id: number,
+    /** The row of the log that holds the oldest arrival. */
+    readonly firstRow: number,
+    /** When that arrived, ms since the epoch. */
+    readonly since: number
+  ) {}
+
+  /** Adds a point; answers how many there are. */
+  add(time: number, value: number, fields: JsonObject | undefined): number {
+    const at = this.count
+    if (at === this.time.length) {
+      const grown = [new Float64Array(at * 2), new Float64Array(at * 2)] as const
+      grown[0].set(this.time)
+      grown[1].set(this.value)
+      this.time = grown[0]
+      this.value = grown[1]
+    }
+    this.time[at] = time
+    this.value[at] = value
+    if (fields !== undefined) {
+      this.fields ??= []
+      this.fields[at] = fields
+    }
+    return ++this.count
+  }
+
+  /** The oldest instant, ms since the epoch. */
+  get oldest(): number {
+    let oldest = Infinity
+    for (let i = 0; i < this.count; i++) if (this.time[i] < oldest) oldest = this.time[i]
+    return oldest
+  }
 }
 
 interface Row {
@@ -73,16 +112,10 @@ export class Head {
       const id = series[i]
       let own = this.series.get(id)
       if (own === undefined) {
-        own = { id, time: [], value: [], fields: undefined, firstRow: seq, since: now }
+        own = new HeadSeries(id, seq, now)
         this.series.set(id, own)
       }
-      const count = own.time.push(time[i])
-      own.value.push(value[i])
-      if (fields[i] !== undefined) {
-        own.fields ??= []
-        own.fields[count - 1] = fields[i]
-      }
-      if (count === this.chunkPoints) this.full.push(id)
+      if (own.add(time[i], value[i], fields[i]) === this.chunkPoints) this.full.push(id)
     }
   }
 
@@ -96,7 +129,7 @@ export class Head {
     for (let i = 0; i < this.full.length && due.length < most; i++) {
       const own = this.series.get(this.full[i])
       // One that was flushed for another reason meanwhile may be growing again.
-      if (own !== undefined && own.time.length >= this.chunkPoints) due.push(own)
+      if (own !== undefined && own.count >= this.chunkPoints) due.push(own)
     }
     if (due.length === 0) {
       this.full = []

@@ -29,8 +29,14 @@ const unzigzag = (value: number): number => value % 2 === 0 ? value / 2 : -(valu
 
 const maxVarint = 8
 
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+// Used again and again for all rows but the largest: a buffer of its own for each costs more than filling it.
+const room = Buffer.allocUnsafeSlow(256 * 1024)
+const viewOfRoom = viewOf(room)
+
 /**
- * Writes the points of a row of the log:
+ * Writes the points of a row of the log; the bytes hold until the next row is written.
  *
  * | bytes | meaning |
  * |---|---|
@@ -51,7 +57,8 @@ export const encodeLogRow = (columns: Columns): Buffer => {
     if (own !== undefined) sparse.push([i, own])
   }
   const fields = sparse.length === 0 ? "" : JSON.stringify(sparse)
-  const target = Buffer.allocUnsafe(1 + maxVarint + count * (2 * maxVarint + 8) + Buffer.byteLength(fields))
+  const most = 1 + maxVarint + count * (2 * maxVarint + 8) + Buffer.byteLength(fields)
+  const target = most <= room.length ? room : Buffer.allocUnsafeSlow(most)
   target[0] = LOG_ROW_VERSION
   let at = writeVarint(target, 1, count)
   for (let i = 0; i < count; i++) at = writeVarint(target, at, columns.series[i])
@@ -60,8 +67,8 @@ export const encodeLogRow = (columns: Columns): Buffer => {
     at = writeVarint(target, at, zigzag(columns.time[i] - last))
     last = columns.time[i]
   }
+  const view = target === room ? viewOfRoom : viewOf(target)
   // A view writes a double without a call; the methods of a buffer write it byte by byte.
-  const view = new DataView(target.buffer, target.byteOffset, target.byteLength)
   for (let i = 0; i < count; i++, at += 8) view.setFloat64(at, columns.value[i], true)
   at += target.write(fields, at, "utf8")
   return target.subarray(0, at)

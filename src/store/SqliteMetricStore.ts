@@ -189,10 +189,14 @@ const make = (
       run: (now: number) => { readonly answer: A | StreamOwnedError; readonly stored: Stored }
     ): Effect.Effect<A, StoreError | StreamOwnedError> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        commits.write({ run: () => run(now), committed: ({ stored }) => show(stored, now) })).pipe(
-          Effect.flatMap(({ answer }) =>
-            answer instanceof StreamOwnedError ? answer : Effect.succeed(answer)
-          )
+        commits.write({
+          run: () => run(now),
+          committed: ({ answer, stored }) => {
+            show(stored, now)
+            return answer
+          }
+        })).pipe(
+          Effect.flatMap((answer) => answer instanceof StreamOwnedError ? answer : Effect.succeed(answer))
         )
 
     return MetricStore.of({

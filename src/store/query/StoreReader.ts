@@ -83,8 +83,8 @@ export const makeStoreReader = (
       index.select(query, matches).map(({ first, id, last, series }) => {
         const own = head.get(id)
         if (own === undefined) return { id, series, first, last, head: undefined }
-        const { fields, firstRow, time, value } = own
-        return { id, series, first, last, head: { time, value, fields, count: time.length, firstRow } }
+        const { count, fields, firstRow, time, value } = own
+        return { id, series, first, last, head: { time, value, fields, count, firstRow } }
       })
 
     const report = (damaged: ReadonlyArray<DamagedChunk>): Effect.Effect<void> =>

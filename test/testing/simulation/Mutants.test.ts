@@ -78,12 +78,12 @@ const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a store that shows points before COMMIT",
     edits: [
+      { file: "store/GroupCommit.ts", line: "result.push(run())", by: "result.push(committed(run()))" },
       {
         file: "store/GroupCommit.ts",
-        line: "result.push(run())",
-        by: "const value = run(); result.push(value); committed(value)"
-      },
-      { file: "store/GroupCommit.ts", line: "committed(value)", by: "" }
+        line: "for (const value of result) resume(Effect.succeed(committed(value)))",
+        by: "for (const value of result) resume(Effect.succeed(value))"
+      }
     ]
   },
   {
