@@ -5,6 +5,6 @@ import { Effect } from "effect"
  * fibers only: it goes on in the same turn of the event loop.
  */
 export const nextTurn: Effect.Effect<void> = Effect.async<void>((resume) => {
-  // Nothing to cancel: who is interrupted does not listen any more. A way to cancel would cost the garbage collector.
+  // Nothing to cancel: who is interrupted does not listen any more.
   setImmediate(() => resume(Effect.void))
 })

@@ -186,8 +186,7 @@ export const makeGroupCommit = (
 
     return {
       write: <A, B>(write: Write<A, B>) =>
-        // An `Effect.async` that says how to cancel it keeps alive, until a full garbage collection, what the one before
-        // it held: batch after batch would be copied by each of the small ones. And a turn is soon over.
+        // A turn is soon over: who is interrupted learns what became of the write.
         Effect.uninterruptible(Effect.async<B, StoreError>((resume) => {
           if (closed) return resume(storeClosed())
           waiting.push(entry(write, resume))
