@@ -1,10 +1,17 @@
-import { Clock, Duration, Effect, type Scope } from "effect"
+import { Duration, Effect, type Scope } from "effect"
 import { readPlainReply } from "./PlainAnswer.js"
 import type { PlainDelivery } from "./PlainDelivery.js"
 import type { PlainPiece } from "./PlainPieces.js"
 import { DeliveryFailure } from "./SenderErrors.js"
 import type { SocketConnection } from "./SocketConnector.js"
-import { LONGEST_SILENCE, ofSocketError, type SocketTransportOptions, WATCH_STEP, within } from "./SocketTransport.js"
+import {
+  LONGEST_SILENCE,
+  ofSocketError,
+  QUIET_LOOKS,
+  type SocketTransportOptions,
+  WATCH_STEP,
+  within
+} from "./SocketTransport.js"
 import type { TransportFailure } from "./Transports.js"
 
 /** How long a server that has never answered a frame is given to answer the first one of a connection. */
@@ -12,8 +19,6 @@ export const ANSWER_PATIENCE = Duration.seconds(2)
 
 // Frames that may wait for an answer, or for the sign that they were read.
 const windowSize = 8
-
-const longestSilence = Duration.toMillis(LONGEST_SILENCE)
 
 /** What is known of a server over all connections to it. */
 export interface PlainServer {
@@ -184,15 +189,14 @@ export const deliverPlainOverSocket = (
 
     const watch = Effect.gen(function*() {
       let oldest = underWay[0]
-      let since = yield* Clock.currentTimeMillis
+      let unanswered = 0
       while (true) {
         yield* Effect.sleep(WATCH_STEP)
         yield* roundTrip
-        const now = yield* Clock.currentTimeMillis
         if (underWay[0] !== oldest || oldest === undefined) {
           oldest = underWay[0]
-          since = now
-        } else if (server.answers && now - since >= longestSilence) {
+          unanswered = 0
+        } else if (++unanswered >= QUIET_LOOKS && server.answers) {
           server.answers = answered > 0
           return yield* new DeliveryFailure({
             message: `the server did not answer a frame within ${Duration.format(LONGEST_SILENCE)}`

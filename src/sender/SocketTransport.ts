@@ -27,7 +27,15 @@ export const LONGEST_SILENCE = Duration.seconds(30)
 /** How often it is asked for a sign of life, and looked at whether one came. */
 export const WATCH_STEP = Duration.seconds(5)
 
-const longestSilence = Duration.toMillis(LONGEST_SILENCE)
+/**
+ * Looks in a row, {@link WATCH_STEP} apart, at which nothing has changed, after
+ * which a connection is given up. They are counted because a wall clock may be
+ * set back while nobody answers.
+ */
+export const QUIET_LOOKS = Math.ceil(Duration.toMillis(LONGEST_SILENCE) / Duration.toMillis(WATCH_STEP))
+
+// `Effect.never` holds a timer of the system.
+const forever: Effect.Effect<never> = Effect.async(() => {})
 
 // Gaps in a row after which the two sides do not understand each other.
 const maxGaps = 3
@@ -324,25 +332,25 @@ export const deliverOverSocket = (
       let heard = yield* connection.heard
       let seen = answers
       let oldest = underWay[0]
-      let heardAt = yield* Clock.currentTimeMillis
-      let answeredAt = heardAt
+      let silent = 0
+      let unanswered = 0
+      // A network that does not even take a ping must not hold up the watch.
+      const ping = Effect.zipRight(Effect.mapError(connection.ping, ofSocketError), forever)
+      const step = Effect.raceFirst(ping, Effect.sleep(WATCH_STEP))
       while (true) {
-        // A network that does not even take a ping must not hold up the watch.
-        const ping = Effect.timeoutOption(Effect.mapError(connection.ping, ofSocketError), WATCH_STEP)
-        yield* Effect.zip(ping, Effect.sleep(WATCH_STEP), { concurrent: true })
-        const now = yield* Clock.currentTimeMillis
+        yield* step
         const heardNow = yield* connection.heard
-        if (heardNow !== heard || (yield* connection.paused)) heardAt = now
-        if (answers !== seen || underWay[0] !== oldest || oldest === undefined || busy) answeredAt = now
+        silent = heardNow !== heard || (yield* connection.paused) ? 0 : silent + 1
+        unanswered = answers !== seen || underWay[0] !== oldest || oldest === undefined || busy ? 0 : unanswered + 1
         heard = heardNow
         seen = answers
         oldest = underWay[0]
-        if (now - heardAt >= longestSilence) {
+        if (silent >= QUIET_LOOKS) {
           return yield* new DeliveryFailure({
             message: `no sign of life from the server for ${Duration.format(LONGEST_SILENCE)}`
           })
         }
-        if (now - answeredAt >= longestSilence && !(yield* connection.paused)) {
+        if (unanswered >= QUIET_LOOKS && !(yield* connection.paused)) {
           return yield* new DeliveryFailure({
             message: `the server did not answer a batch within ${Duration.format(LONGEST_SILENCE)}`
           })

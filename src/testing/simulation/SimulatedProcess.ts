@@ -1,4 +1,17 @@
-import { Cause, Effect, type Exit, type Fiber, HashMap, Logger, LogLevel, Random, Runtime, Scheduler } from "effect"
+import {
+  Cause,
+  type Clock,
+  Duration,
+  Effect,
+  type Exit,
+  type Fiber,
+  HashMap,
+  Logger,
+  LogLevel,
+  Random,
+  Runtime,
+  Scheduler
+} from "effect"
 import { Entropy, seededEntropy } from "../../sender/Entropy.js"
 import type { Trace } from "./Trace.js"
 import type { VirtualTime } from "./VirtualTime.js"
@@ -36,6 +49,8 @@ export class SimulatedProcess {
   private isBuried = false
   /** What its fibers would have done next. */
   private readonly frozen: Array<() => void> = []
+  /** Ends the sleep of each fiber that sleeps. */
+  private readonly sleepers = new Set<() => void>()
   private fiber: Fiber.RuntimeFiber<void, unknown> | undefined
 
   constructor(private readonly options: ProcessOptions) {}
@@ -50,12 +65,12 @@ export class SimulatedProcess {
 
   /** Runs the process's program. */
   start(program: Effect.Effect<void, unknown>): void {
-    const { clockOffset, onEnd, runtime, seed, time } = this.options
+    const { onEnd, runtime, seed } = this.options
     const isolated = program.pipe(
       Effect.provide(this.logger),
       Effect.provideService(Entropy, seededEntropy),
       Effect.withRandom(Random.make(seed)),
-      Effect.withClock(time.clock(clockOffset)),
+      Effect.withClock(this.clock),
       Effect.withScheduler(this.scheduler)
     )
     this.fiber = Runtime.runFork(runtime)(isolated, { scheduler: this.scheduler })
@@ -84,14 +99,41 @@ export class SimulatedProcess {
   }
 
   /**
-   * Lets the fibers of a process that is gone end, so that no timer of theirs
-   * outlives the simulation; what they still do touches nothing.
+   * Lets the fibers of a process that is gone end, so that nothing of theirs
+   * outlives the simulation: what they still do touches nothing, and no time
+   * passes in which they could sleep.
    */
   bury(): void {
     this.running = false
     this.isBuried = true
     for (const task of this.frozen.splice(0)) task()
+    for (const wake of Array.from(this.sleepers)) wake()
     this.stop()
+  }
+
+  private get clock(): Clock.Clock {
+    const { clockOffset, time } = this.options
+    return {
+      ...time.clock(clockOffset),
+      sleep: (duration) =>
+        Effect.async((resume) => {
+          if (this.isBuried) return resume(Effect.interrupt)
+          const wake = () => {
+            withdraw()
+            this.sleepers.delete(wake)
+            resume(Effect.interrupt)
+          }
+          const withdraw = time.after(Duration.toMillis(duration), () => {
+            this.sleepers.delete(wake)
+            resume(Effect.void)
+          })
+          this.sleepers.add(wake)
+          return Effect.sync(() => {
+            this.sleepers.delete(wake)
+            withdraw()
+          })
+        })
+    }
   }
 
   private readonly scheduler: Scheduler.Scheduler = Scheduler.make((task, priority, fiber) => {

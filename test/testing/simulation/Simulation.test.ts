@@ -60,4 +60,19 @@ describe("the simulation", () => {
       assert.deepStrictEqual(cut.problems, [])
       assert.isTrue(cut.transitions.has("HttpWaiting → Http (HttpAnswered)"))
     }))
+
+  it.live("gives up a connection to a server that died without a word, though the sender's clock is set back by a day", () =>
+    Effect.gen(function*() {
+      // One connection in four is not told that its server died.
+      for (let seed = 1; seed <= 16; seed++) {
+        const report = yield* simulate({
+          seed,
+          faults: [
+            { at: 10_000, kind: "server-dies", death: { moment: "now" }, downFor: 2_000 },
+            { at: 11_000, kind: "clock-jumps", by: -86_400_000, host: "sender" }
+          ]
+        })
+        assert.deepStrictEqual(report.problems, [], inWords(report))
+      }
+    }))
 })
