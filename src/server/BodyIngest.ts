@@ -86,11 +86,15 @@ const decodeWriter = Schema.decodeUnknownEither(Schema.Struct({
 
 /** Takes the bodies of `POST /api/metrics`, whatever brought them. */
 export interface BodyIngest {
-  /** Takes a body that is complete and inflated; `owner` says who sent it. */
+  /**
+   * Takes a body that is complete and inflated; `owner` says who sent it, `note` is told why metrics of a plain client
+   * were refused, where any were.
+   */
   readonly take: (
     kind: BodyKind,
     body: Buffer,
-    owner: string
+    owner: string,
+    note?: (reason: string) => void
   ) => Effect.Effect<HttpServerResponse.HttpServerResponse, Refused>
   /** Counts and words a refusal. */
   readonly refuse: (refused: Refused) => HttpServerResponse.HttpServerResponse
@@ -166,11 +170,15 @@ export const makeBodyIngest = (parts: ServerParts): BodyIngest => {
     })
 
   return {
-    take: (kind, body, owner) =>
+    take: (kind, body, owner, note) =>
       Effect.flatMap(readJson(body), (json) =>
         kind === "batch"
           ? takeBatch(json, owner)
-          : Effect.map(Effect.catchTag(takePlain(plain, json), "StoreError", ofStore), plainAnswer)),
+          : Effect.map(Effect.catchTag(takePlain(plain, json), "StoreError", ofStore), (answer) => {
+            const first = answer.rejected.at(0)
+            if (first !== undefined) note?.(first.message)
+            return plainAnswer(answer)
+          })),
     refuse: (refused) => {
       if (refused.status === 503) counters.busy++
       return refusedResponse(refused)

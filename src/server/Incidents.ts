@@ -9,6 +9,10 @@ const messages = {
   "no-request": "A client sent what is no request",
   "unread": "A client that does not read its answers was cut",
   "bad-socket": "A WebSocket was cut: its frames break the protocol, or are too large",
+  "refused-body": "A body was refused",
+  "bad-metrics": "A plain client sent what is no metric",
+  "slow-query": "A query took too long and was ended",
+  "odd-path": "A path that leads out of the dashboard's folder was asked for",
   "tls": "A TLS handshake failed"
 } as const
 

@@ -8,7 +8,7 @@ import type { ServerParts } from "./ServerParts.js"
 
 /** `POST /api/metrics`: reads the body, and hands it to the ingest. */
 export const ingestHandlers = (parts: ServerParts) => {
-  const { auth, counters } = parts
+  const { auth, counters, incidents } = parts
   const ingest = makeBodyIngest(parts)
   return HttpApiBuilder.group(Api, "ingest", (handlers) =>
     handlers.handleRaw("metrics", ({ request }) => {
@@ -19,8 +19,16 @@ export const ingestHandlers = (parts: ServerParts) => {
         onRight: (kind) =>
           withRequestBody(incoming, parts.maxBodyBytes, parts.inFlight, (body, received) => {
             counters.bytes += received
-            return ingest.take(kind, body, owner)
+            return ingest.take(
+              kind,
+              body,
+              owner,
+              (reason) => incidents.note("bad-metrics", incoming.socket.remoteAddress, reason)
+            )
           })
-      }).pipe(Effect.catchAll((refused) => Effect.succeed(ingest.refuse(refused))))
+      }).pipe(Effect.catchAll((refused) => {
+        incidents.note("refused-body", incoming.socket.remoteAddress, refused.message)
+        return Effect.succeed(ingest.refuse(refused))
+      }))
     }))
 }

@@ -94,7 +94,7 @@ export const makeMetricsSockets = (
             }
           }
         })
-        : makePlainSession(plain)
+        : makePlainSession(plain, (reason) => incidents.note("bad-metrics", address, reason))
       const connection = serveConnection(ws, {
         session,
         counters,

@@ -79,13 +79,13 @@ export const operatingHandlers = (parts: ServerParts) => {
         Either.mapLeft(parseStatus(parametersOf(request)), badParameter).pipe(
           Effect.flatMap((sender) => serverStatus(parts, sender)),
           Effect.map((status) => jsonText(JSON.stringify(status))),
-          Effect.catchAll(refuseReading)
+          Effect.catchAll(refuseReading(parts, request))
         ))
       .handleRaw("losses", ({ request }) =>
         Either.mapLeft(parseLosses(parametersOf(request)), badParameter).pipe(
           Effect.flatMap(({ limit, sender }) => store.losses(limit, sender)),
           Effect.map((losses) => jsonText(JSON.stringify(losses.map(lossEntry)))),
-          Effect.catchAll(refuseReading)
+          Effect.catchAll(refuseReading(parts, request))
         ))
       .handleRaw("prometheus", ({ request }) =>
         Effect.gen(function*() {
@@ -106,7 +106,7 @@ export const operatingHandlers = (parts: ServerParts) => {
           return HttpServerResponse.text(prometheusText(format, server, latest, now, limit), {
             contentType: expositionTypes[format]
           })
-        }).pipe(Effect.catchAll(refuseReading)))
+        }).pipe(Effect.catchAll(refuseReading(parts, request))))
       .handleRaw("healthz", () => Effect.succeed(jsonText("{\"status\":\"ok\"}")))
       .handleRaw("readyz", () =>
         Effect.zipRight(store.ready, store.stats).pipe(

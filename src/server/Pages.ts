@@ -8,6 +8,7 @@ import {
   OpenApi,
   Path
 } from "@effect/platform"
+import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Context, Effect, Layer } from "effect"
 import { Api } from "../wire/Api.js"
 import { HTTP_PATH, SOCKET_PATH } from "../wire/Endpoint.js"
@@ -63,7 +64,7 @@ const decodePath = (url: string): string | undefined => {
 }
 
 /** A file of the dashboard, and never one outside its folder. */
-const dashboardFile = (folder: string) =>
+const dashboardFile = (folder: string, { incidents }: Pick<ServerParts, "incidents">) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
@@ -72,7 +73,11 @@ const dashboardFile = (folder: string) =>
     if (wanted === undefined || wanted.includes("\0")) return notFound
     const root = path.resolve(folder)
     const file = path.resolve(root, `.${wanted.endsWith("/") ? `${wanted}index.html` : wanted}`)
-    if (!file.startsWith(root + path.sep)) return notFound
+    if (!file.startsWith(root + path.sep)) {
+      const { remoteAddress } = NodeHttpServerRequest.toIncomingMessage(request).socket
+      incidents.note("odd-path", remoteAddress, wanted)
+      return notFound
+    }
     const info = yield* fs.stat(file)
     if (info.type !== "File") return notFound
     return yield* HttpServerResponse.file(file, { headers: dashboardHeaders })
@@ -136,6 +141,6 @@ export const pages = (parts: ServerParts) =>
             )
           )
         )
-      } else yield* router.get("/*", dashboardFile(folder))
+      } else yield* router.get("/*", dashboardFile(folder, parts))
     })
   )

@@ -21,17 +21,30 @@ const answerOf = (answer: PlainAnswer): Reply => {
   )
 }
 
-/** Plain mode on a socket: each frame is a metric, a point, or an array of them, and gets one answer. */
-export const makePlainSession = (parts: PlainParts): SocketSession => ({
+/**
+ * Plain mode on a socket: each frame is a metric, a point, or an array of them, and gets one answer. `note` is told why
+ * something in a frame was refused.
+ */
+export const makePlainSession = (parts: PlainParts, note: (reason: string) => void): SocketSession => ({
   mode: "plain",
   handle: (text) =>
     Effect.suspend(() =>
       Either.match(parseJson(text), {
-        onLeft: (message) => Effect.succeed(failure(message)),
+        onLeft: (message) => {
+          note(message)
+          return Effect.succeed(failure(message))
+        },
         onRight: (json) =>
           takePlain(parts, json).pipe(
-            Effect.map(answerOf),
-            Effect.catchTag("Refused", ({ message }) => Effect.succeed(failure(message)))
+            Effect.map((answer) => {
+              const first = answer.rejected.at(0)
+              if (first !== undefined) note(first.message)
+              return answerOf(answer)
+            }),
+            Effect.catchTag("Refused", ({ message }) => {
+              note(message)
+              return Effect.succeed(failure(message))
+            })
           )
       })
     ).pipe(
@@ -48,5 +61,8 @@ export const makePlainSession = (parts: PlainParts): SocketSession => ({
         )
       })
     ),
-  unreadable: (_code, message) => failure(message)
+  unreadable: (_code, message) => {
+    note(message)
+    return failure(message)
+  }
 })

@@ -1,4 +1,5 @@
-import { Headers, HttpApiBuilder, HttpServerResponse } from "@effect/platform"
+import { Headers, HttpApiBuilder, type HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Effect, Either, Option, Stream } from "effect"
 import type { QueryError, StoreError } from "../store/MetricStore.js"
 import { Api } from "../wire/Api.js"
@@ -22,6 +23,7 @@ export const badParameter = (message: string): Refused => new Refused({ status: 
 const ofQuery = ({ message, reason }: QueryError): Refused => {
   switch (reason) {
     case "Invalid":
+    case "TooHard":
       return badParameter(message)
     case "TooLarge":
       return new Refused({ status: 400, code: "query-too-large", message })
@@ -30,14 +32,22 @@ const ofQuery = ({ message, reason }: QueryError): Refused => {
   }
 }
 
-/** Turns what reading may fail with into a refusal; the cause goes to the log. */
+/** Turns what reading for a request may fail with into a refusal; the cause goes to the log. */
 export const refuseReading = (
+  { incidents }: Pick<ServerParts, "incidents">,
+  request: HttpServerRequest.HttpServerRequest
+) =>
+(
   error: StoreError | QueryError | Refused
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
   switch (error._tag) {
     case "Refused":
       return Effect.succeed(refusedResponse(error))
     case "QueryError":
+      if (error.reason === "TooLong" || error.reason === "TooHard") {
+        const { remoteAddress } = NodeHttpServerRequest.toIncomingMessage(request).socket
+        incidents.note("slow-query", remoteAddress, error.message)
+      }
       return Effect.succeed(refusedResponse(ofQuery(error)))
     case "StoreError":
       if (error.reason === "Unavailable") {
@@ -92,7 +102,7 @@ export const readingHandlers = (parts: ServerParts) => {
         Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
           Effect.flatMap(store.series),
           Effect.map((series) => jsonText(JSON.stringify(series.map(seriesEntry)))),
-          Effect.catchAll(refuseReading)
+          Effect.catchAll(refuseReading(parts, request))
         ))
       .handleRaw("query", ({ request }) =>
         Either.mapLeft(parseQuery(parametersOf(request)), badParameter).pipe(
@@ -102,13 +112,13 @@ export const readingHandlers = (parts: ServerParts) => {
               return inPieces(queryJson(answer, fields))
             })
           ),
-          Effect.catchAll(refuseReading)
+          Effect.catchAll(refuseReading(parts, request))
         ))
       .handleRaw("latest", ({ request }) =>
         Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
           Effect.flatMap(store.latest),
           Effect.map((points) => jsonText(latestJson(points))),
-          Effect.catchAll(refuseReading)
+          Effect.catchAll(refuseReading(parts, request))
         ))
       .handleRaw("live", ({ request }) =>
         Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
@@ -122,6 +132,6 @@ export const readingHandlers = (parts: ServerParts) => {
               }
             )
           ),
-          Effect.catchAll(refuseReading)
+          Effect.catchAll(refuseReading(parts, request))
         )))
 }

@@ -122,8 +122,10 @@ export const serveConnection = (ws: ServedSocket, options: ConnectionOptions): S
   const send = (reply: Reply): void => {
     if (closed) return
     for (const frame of reply.frames) ws.send(frame, () => {})
-    if (reply.close !== undefined) close(reply.close.code, reply.close.reason)
-    else if (ws.bufferedAmount > maxUnread) {
+    if (reply.close !== undefined) {
+      options.note("bad-socket", reply.close.reason)
+      close(reply.close.code, reply.close.reason)
+    } else if (ws.bufferedAmount > maxUnread) {
       options.note("unread")
       ws.terminate()
     }

@@ -118,11 +118,11 @@ export interface QueryAnswer {
 
 /**
  * A query that cannot be answered, with what to change. `Invalid`: it means
- * nothing; `TooLarge`: it would hold more than a query may; `TooLong`: it did
- * not end in time.
+ * nothing; `TooLarge`: it would hold more than a query may; `TooHard`: one of
+ * its patterns takes for ever; `TooLong`: it did not end in time.
  */
 export class QueryError extends Data.TaggedError("QueryError")<{
-  readonly reason: "Invalid" | "TooLarge" | "TooLong"
+  readonly reason: "Invalid" | "TooLarge" | "TooHard" | "TooLong"
   readonly message: string
 }> {}
 

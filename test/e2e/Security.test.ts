@@ -3,6 +3,7 @@ import { Effect, Fiber } from "effect"
 import * as assert from "node:assert/strict"
 import { execFile } from "node:child_process"
 import * as fs from "node:fs"
+import * as http from "node:http"
 import * as path from "node:path"
 import { directory, executable, run, serve, start } from "./Program.js"
 
@@ -163,7 +164,7 @@ describe("a pattern that takes for ever", () => {
   it.scopedLive("is refused and named, and meanwhile the server takes in and answers", () =>
     Effect.gen(function*() {
       const cwd = yield* directory
-      const { url } = yield* serve(cwd)
+      const { program, url } = yield* serve(cwd)
       const host = `host=${"a".repeat(60)}!`
       const sent = yield* run(["send", "app", "m", "1", "--metadata", host, "--endpoint", url], { cwd })
       assert.equal(sent.code, 0, sent.stderr)
@@ -175,7 +176,24 @@ describe("a pattern that takes for ever", () => {
       const meanwhile = yield* run(["send", "app", "m", "2", "--endpoint", url], { cwd })
       assert.equal(meanwhile.code, 0, meanwhile.stderr)
       assert.match(yield* Fiber.join(slow), /^400 .*host/)
+      yield* program.says(/took too long.*incident=slow-query/)
       assert.match(yield* statusOf(url, ""), /^200/)
+    }))
+})
+
+describe("a path that leads out of the dashboard", () => {
+  it.scopedLive("is not found, and told in the log", () =>
+    Effect.gen(function*() {
+      const { program, url } = yield* serve(yield* directory)
+      const status = yield* Effect.async<number>((resume) => {
+        // No client would send it as it stands, but for this one.
+        http.get(url, { path: "/..%2f..%2fpackage.json" }, (response) => {
+          response.resume()
+          resume(Effect.succeed(response.statusCode ?? 0))
+        })
+      })
+      assert.equal(status, 404)
+      yield* program.says(/folder was asked for.*incident=odd-path/)
     }))
 })
 

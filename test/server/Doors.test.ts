@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Logger, LogLevel, Redacted, type Scope, TestClock } from "effect"
+import { Effect, Layer, Logger, LogLevel, Redacted, Schedule, type Scope, TestClock } from "effect"
 import { connect as connectTcp, type Socket } from "node:net"
+import { gzipSync } from "node:zlib"
 import { GuessLimit } from "../../src/server/GuessLimit.js"
 import { type Incident, makeIncidents } from "../../src/server/Incidents.js"
 import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
@@ -374,4 +375,76 @@ describe("a page of another site", () => {
         }
       })
     ))
+})
+
+describe("what is refused is told in the log", () => {
+  const noting = (
+    name: string,
+    incident: Incident,
+    detail: RegExp,
+    attack: (server: { readonly port: number }) => Effect.Effect<unknown, Error, Scope.Scope>
+  ): void =>
+    void it.scopedLive(`${name}, with the address it came from`, () =>
+      withLog((log) =>
+        Effect.gen(function*() {
+          const server = yield* startServer({ maxBodyBytes: 2_097_152 })
+          yield* attack(server)
+          yield* Effect.retry(
+            Effect.suspend(() => linesOf(log, incident).length > 0 ? Effect.void : Effect.fail("nothing yet")),
+            Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(250))
+          ).pipe(Effect.ignore)
+          expect(linesOf(log, incident)).toEqual([expect.stringMatching(detail)])
+          expect(linesOf(log, incident)[0]).toMatch(/from=(?:::ffff:)?127\.0\.0\.1/)
+        })
+      ))
+
+  noting(
+    "a gzip bomb",
+    "refused-body",
+    /larger than 2 MiB after gunzip/,
+    (server) => post(server, gzipSync(Buffer.alloc(4_000_000, "[")), { "content-encoding": "gzip" })
+  )
+  noting(
+    "a body that is too large",
+    "refused-body",
+    /larger than 2 MiB/,
+    (server) => post(server, " ".repeat(2_100_000))
+  )
+  noting("a terabyte that was announced", "refused-body", /larger than 2 MiB/, (server) =>
+    exchange(
+      server,
+      "POST /api/metrics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1099511627776\r\n\r\n["
+    ).pipe(Effect.timeout("5 seconds"), Effect.ignore))
+  noting(
+    "a body of brackets",
+    "refused-body",
+    /more arrays and objects/,
+    (server) => post(server, "[".repeat(2_000_000))
+  )
+  noting("a body that is no JSON", "refused-body", /./, (server) => post(server, "{"))
+  noting(
+    "a metric that is too deep",
+    "bad-metrics",
+    /depth|deep|nested/i,
+    (server) =>
+      post(server, `{"origin":"a","metric_type":"b","value":1,"metadata":{"a":${"[".repeat(40)}${"]".repeat(40)}}}`)
+  )
+  noting(
+    "a frame of a plain socket that is no metric",
+    "bad-metrics",
+    /origin/,
+    (server) =>
+      Effect.flatMap(connect(server), (peer) => {
+        peer.send({ metric_type: "m", value: 1 })
+        return peer.next
+      })
+  )
+  noting("a batch of series that nobody defined", "bad-socket", /unknown-series/, (server) =>
+    Effect.gen(function*() {
+      const peer = yield* connectBatch(server)
+      peer.send(hello("s"))
+      yield* peer.next
+      peer.send({ type: "batch", stream: "s", first: 0, define: [], series: [7], time: [0], value: [1], fields: [] })
+      yield* peer.closed
+    }))
 })

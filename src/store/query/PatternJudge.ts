@@ -41,7 +41,7 @@ const judge = ({ key, pattern, values }: PatternQuestion): Either.Either<Readonl
   } catch {
     return Either.left(
       new QueryError({
-        reason: "Invalid",
+        reason: "TooHard",
         message: `the pattern for tag ${key}: takes too long; write it without nested repetitions`
       })
     )
