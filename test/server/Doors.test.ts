@@ -384,7 +384,7 @@ describe("what is refused is told in the log", () => {
     detail: RegExp,
     attack: (server: { readonly port: number }) => Effect.Effect<unknown, Error, Scope.Scope>
   ): void =>
-    void it.scopedLive(`${name}, with the address it came from`, () =>
+    it.scopedLive(`${name}, with the address it came from`, () =>
       withLog((log) =>
         Effect.gen(function*() {
           const server = yield* startServer({ maxBodyBytes: 2_097_152 })
