@@ -50,14 +50,5 @@ export const pointsFrom = (points: Points, first: number): Points =>
   }
 
 /** The points of those series that `keep` answers for; the same object when it keeps all. */
-export const keepSeries = (columns: Columns, keep: (id: number) => boolean): Columns => {
-  const kept = new Map<number, boolean>()
-  let all = true
-  for (const id of columns.series) {
-    if (kept.has(id)) continue
-    const own = keep(id)
-    kept.set(id, own)
-    all &&= own
-  }
-  return all ? columns : filterPoints(columns, (i) => kept.get(columns.series[i]) === true)
-}
+export const keepSeries = (columns: Columns, keep: (id: number) => boolean): Columns =>
+  columns.series.every((id) => keep(id)) ? columns : filterPoints(columns, (i) => keep(columns.series[i]))

@@ -2,7 +2,8 @@ import type { Series } from "../domain/Series.js"
 import type { Columns } from "./Columns.js"
 import { LatestPoints, type Newest } from "./LatestPoints.js"
 import type { LatestPoint, SeriesFilter, SeriesInfo } from "./MetricStore.js"
-import { isOverflow } from "./Overflow.js"
+import { isOverflow, overflowSeries } from "./Overflow.js"
+import { TagIndex } from "./TagIndex.js"
 
 /** What is known of one series. */
 export interface SeriesEntry {
@@ -29,6 +30,9 @@ export interface KnownPoints {
   readonly newest: Newest | undefined
 }
 
+// Of fewer series each is looked at.
+const leastIndexed = 256
+
 const byKey = (a: SeriesEntry, b: SeriesEntry): number =>
   a.series.key < b.series.key ? -1 : a.series.key > b.series.key ? 1 : 0
 
@@ -40,7 +44,10 @@ export class SeriesIndex {
   private readonly byKey = new Map<string, Entry>()
   private readonly byId = new Map<number, Entry>()
   private readonly byType = new Map<string, Set<Entry>>()
+  private readonly tags = new TagIndex<Entry>()
   private total = 0
+
+  constructor(private readonly indexedFrom: number = leastIndexed) {}
 
   /** Points of all series. */
   get points(): number {
@@ -86,6 +93,7 @@ export class SeriesIndex {
     const alike = this.byType.get(series.metricType)
     if (alike === undefined) this.byType.set(series.metricType, new Set([entry]))
     else alike.add(entry)
+    this.tags.add(entry)
   }
 
   /** Counts committed points; `now` is ms since the epoch. */
@@ -132,6 +140,7 @@ export class SeriesIndex {
       this.total -= entry.points
       this.byId.delete(id)
       this.byKey.delete(entry.series.key)
+      this.tags.remove(entry)
       const alike = this.byType.get(entry.series.metricType)
       alike?.delete(entry)
       if (alike?.size === 0) this.byType.delete(entry.series.metricType)
@@ -143,14 +152,24 @@ export class SeriesIndex {
     return Array.from(this.byId.values()).filter(({ first, series }) => first < before(series.metricType))
   }
 
-  /** The series that have points and are of the metric type of a filter, if it names one. */
-  candidates({ metricType }: SeriesFilter): Array<SeriesEntry> {
-    return this.having(metricType)
+  /** Series that have points, among them all that the filter means. */
+  candidates(filter: SeriesFilter): Array<SeriesEntry> {
+    return this.having(filter)
   }
 
-  private having(metricType: string | undefined): Array<Entry> {
-    return Array.from(metricType === undefined ? this.byId.values() : this.byType.get(metricType) ?? [])
-      .filter(({ points }) => points > 0)
+  private having(filter: SeriesFilter): Array<Entry> {
+    return Array.from(this.meant(filter)).filter(({ points }) => points > 0)
+  }
+
+  private meant(filter: SeriesFilter): Iterable<Entry> {
+    const { metricType } = filter
+    if (metricType === undefined) return this.byId.values()
+    const alike = this.byType.get(metricType) ?? new Set<Entry>()
+    const found = alike.size < this.indexedFrom ? undefined : this.tags.candidates(metricType, alike, filter)
+    if (found === undefined) return alike
+    const overflow = this.byKey.get(overflowSeries(metricType).key)
+    const all = overflow === undefined || found.includes(overflow) ? found : [...found, overflow]
+    return Array.from(all).sort((a, b) => a.id - b.id)
   }
 
   /**
@@ -159,12 +178,12 @@ export class SeriesIndex {
    * learned of the {@link candidates}, here and below.
    */
   select(filter: SeriesFilter, matches: (series: Series) => boolean): ReadonlyArray<SeriesEntry> {
-    return this.having(filter.metricType).filter(({ series }) => matches(series) || isOverflow(series))
+    return this.having(filter).filter(({ series }) => matches(series) || isOverflow(series))
   }
 
   /** The series that the filter means and that have points, in the order of their keys. */
   infos(filter: SeriesFilter, matches: (series: Series) => boolean): ReadonlyArray<SeriesInfo> {
-    return this.having(filter.metricType)
+    return this.having(filter)
       .filter(({ series }) => matches(series))
       .sort(byKey)
       .map(({ first, last, points, series }) => ({ ...series, points, first, last }))
@@ -172,7 +191,7 @@ export class SeriesIndex {
 
   /** The newest points at `now` of the series that the filter means. */
   latest(filter: SeriesFilter, matches: (series: Series) => boolean, now: number): ReadonlyArray<LatestPoint> {
-    return this.having(filter.metricType)
+    return this.having(filter)
       .filter(({ series }) => matches(series))
       .sort(byKey)
       .flatMap(({ latest, series }) => {

@@ -1,0 +1,82 @@
+import { describe, it } from "@effect/vitest"
+import { FastCheck as fc } from "effect"
+import * as assert from "node:assert/strict"
+import { makeSeries } from "../../src/domain/Series.js"
+import type { SeriesFilter, TagCondition } from "../../src/store/MetricStore.js"
+import { overflowSeries } from "../../src/store/Overflow.js"
+import { SeriesIndex } from "../../src/store/SeriesIndex.js"
+
+const key = fc.constantFrom("host", "core", "__proto__")
+const value = fc.constantFrom("", "a", "b", "constructor")
+const type = fc.constantFrom("x", "y")
+const tags = fc.dictionary(key, value, { maxKeys: 3, noNullPrototype: false })
+
+const series = fc.oneof(
+  { weight: 8, arbitrary: fc.tuple(fc.constantFrom("o", "p"), type, tags).map((own) => makeSeries(...own)) },
+  { weight: 1, arbitrary: type.map(overflowSeries) }
+)
+
+const condition: fc.Arbitrary<TagCondition> = fc.record({
+  _tag: fc.constantFrom("AnyOf", "NoneOf"),
+  key,
+  values: fc.array(value, { maxLength: 3 })
+})
+
+const filter: fc.Arbitrary<SeriesFilter> = fc.record({
+  metricType: fc.option(type, { nil: undefined }),
+  tags: fc.option(tags, { nil: undefined }),
+  where: fc.array(condition, { maxLength: 2 })
+})
+
+const matcher =
+  ({ metricType, tags = {}, where = [] }: SeriesFilter) => (own: ReturnType<typeof makeSeries>): boolean => {
+    const valueOf = (name: string) => Object.hasOwn(own.tags, name) ? own.tags[name] : undefined
+    return (metricType === undefined || own.metricType === metricType) &&
+      Object.entries(tags).every(([name, wanted]) => valueOf(name) === wanted) &&
+      where.every((one) => {
+        if (one._tag !== "AnyOf" && one._tag !== "NoneOf") return false
+        const own = valueOf(one.key)
+        return (own !== undefined && one.values.includes(own)) === (one._tag === "AnyOf")
+      })
+  }
+
+// Some come, some are asked for, some go.
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ _tag: fc.constant("define" as const), series }) },
+  { weight: 2, arbitrary: fc.record({ _tag: fc.constant("ask" as const), filter }) },
+  { weight: 1, arbitrary: fc.record({ _tag: fc.constant("free" as const), nth: fc.nat(20) }) }
+)
+
+describe("SeriesIndex", () => {
+  it("finds by its tag index the series that a look at each would find, in the same order", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const indexed = new SeriesIndex(0)
+        const scanned = new SeriesIndex(Infinity)
+        let id = 0
+        for (const one of steps) {
+          if (one._tag === "define") {
+            if (indexed.idOf(one.series.key) !== undefined) continue
+            id++
+            // Every fifth has no points.
+            const known = { points: id % 5 === 0 ? 0 : 1, first: id, last: id, newest: undefined }
+            for (const index of [indexed, scanned]) index.define(id, one.series, known)
+          } else if (one._tag === "free") {
+            const gone = scanned.ids.slice(one.nth, one.nth + 2)
+            for (const index of [indexed, scanned]) index.free(gone)
+          } else {
+            const matches = matcher(one.filter)
+            for (const ask of ["select", "infos"] as const) {
+              assert.deepEqual(indexed[ask](one.filter, matches), scanned[ask](one.filter, matches))
+            }
+            const candidates = new Set(indexed.candidates(one.filter).map((own) => own.id))
+            for (const own of scanned.candidates(one.filter)) {
+              if (matches(own.series)) assert.ok(candidates.has(own.id))
+            }
+          }
+        }
+      }),
+      { numRuns: 500 }
+    )
+  })
+})
