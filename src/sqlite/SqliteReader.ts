@@ -30,7 +30,11 @@ export const openSqliteReader = (
             ? sqliteFileError(path, "Foreign")
             : version > migrations.length
             ? sqliteFileError(path, "Newer")
-            : sqliteFileError(path, "Failed", new Error("it is of an older version; a collector brings it up to date"))
+            : sqliteFileError(
+              path,
+              "Failed",
+              new Error("it is of an older version; the next start of the program that writes it brings it up to date")
+            )
         )
       } catch (cause) {
         db?.close()
