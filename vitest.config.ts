@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 /** Files that run for long whatever the machine: begun last, they would be waited for alone. */
 const long = [
+  "test/testing/simulation/Simulation",
   "test/package/",
   "test/e2e/Soak",
   "test/e2e/",
