@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net"
+import { RecentMap } from "./RecentMap.js"
 
 /** Wrong tokens that an address may show at once, and each how long it waits for the next. */
 const burst = 20
@@ -31,18 +32,15 @@ const networkOf = (address: string): string => {
  * twenty at once, then one a second. It keeps ten thousand addresses.
  */
 export class GuessLimit {
-  // Two generations, because taking the oldest out of one large Map costs its
-  // whole length: the older one is dropped when the younger is full.
-  #young = new Map<string, Bucket>()
-  #old = new Map<string, Bucket>()
+  readonly #buckets = new RecentMap<string, Bucket>(maxAddresses / 2)
 
   /** How many addresses are kept. */
   get size(): number {
-    return this.#young.size + this.#old.size
+    return this.#buckets.size
   }
 
   #wrongAt(network: string, now: number): number {
-    const bucket = this.#young.get(network) ?? this.#old.get(network)
+    const bucket = this.#buckets.get(network)
     return bucket === undefined ? 0 : Math.max(0, bucket.wrong - Math.max(0, now - bucket.at) / refillMillis)
   }
 
@@ -56,9 +54,6 @@ export class GuessLimit {
   wrong(address: string | undefined, now: number): void {
     const network = networkOf(address ?? "")
     const wrong = this.#wrongAt(network, now) + 1
-    this.#young.set(network, { wrong, at: now })
-    if (this.#young.size < maxAddresses / 2) return
-    this.#old = this.#young
-    this.#young = new Map()
+    this.#buckets.set(network, { wrong, at: now })
   }
 }
