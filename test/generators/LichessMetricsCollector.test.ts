@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Scope } from "effect"
+import { Cause, Clock, Effect, Exit, Layer, Scope } from "effect"
 import { metricProblem } from "../../src/domain/GenericMetric.js"
 import { LichessMetricsCollector } from "../../src/generators/LichessMetricsCollector.js"
 import { type Following, following } from "./lichess/following.js"
@@ -285,6 +285,37 @@ describe("LichessMetricsCollector over real sockets", () => {
       const asked = server.arrived.length
       yield* none.again
       expect(server.arrived).toHaveLength(asked)
+    }))
+
+  it.scoped("takes a redirect to the page 429 for a refusal: follows it not, and leaves the server alone for a minute", () =>
+    Effect.gen(function*() {
+      const refusal: Answer = (response, request) =>
+        void response.writeHead(302, { location: `http://${request.headers.host ?? ""}/429` }).end()
+      const blitz = yield* followBlitz(refusal, feed(lines(featured("g1", positions[0]))))
+      yield* blitz.until(() => blitz.logged.some((text) => text.includes("too many requests (429)")))
+      const refusedAt = yield* Clock.currentTimeMillis
+      yield* blitz.advanceUntil(() => blitz.types().includes("game_start"))
+      expect((yield* Clock.currentTimeMillis) - refusedAt).toBeGreaterThanOrEqual(60_000)
+      expect(blitz.server.arrived.slice(0, 2).map((request) => request.path)).toEqual([path("blitz"), path("blitz")])
+      expect(blitz.server.arrived.filter((request) => request.path.includes("429"))).toEqual([])
+    }))
+
+  it.scoped("cuts a connection that has fallen silent in the middle of a line, and opens another", () =>
+    Effect.gen(function*() {
+      const server = yield* lichessServer
+      server.on(
+        path("blitz"),
+        feed(lines(featured("g1", positions[0]), moveTo(1)), moveTo(2).slice(0, 30)),
+        feed(lines(featured("g1", positions[0]), moveTo(2)))
+      )
+      const blitz = yield* following({ channels: ["blitz"], url: server.url, idleTimeout: "20 seconds" })
+      yield* blitz.until(() => moveCount(blitz) === 1)
+      const silentSince = yield* Clock.currentTimeMillis
+      yield* blitz.advanceUntil(() => moveCount(blitz) === 2)
+      expect((yield* Clock.currentTimeMillis) - silentSince).toBeGreaterThanOrEqual(20_000)
+      expect(blitz.ofType("move").map(({ value }) => value)).toEqual([1, 2])
+      yield* blitz.advanceUntil(() => blitz.health("feed_reconnects_total") === 1)
+      expect(server.arrived.filter((request) => request.path === path("blitz"))).toHaveLength(2)
     }))
 
   it.scoped("closes its connections with its scope", () =>
