@@ -145,7 +145,7 @@ class ChannelPanel {
   }
 
   load({ failed, feed }: PageContext): void {
-    for (const card of this.cards) card.load(feed, feed.now() - chartWindow, 1_000, failed)
+    for (const card of this.cards) card.load(feed, chartWindow, 1_000, failed)
   }
 
   arrived(points: ReadonlyArray<Point>): void {

@@ -73,8 +73,9 @@ export class LiveCard {
     if (key !== undefined) this.chart.add(key, point.timestamp, point.value)
   }
 
-  /** Asks for what was before; the series must be known from the feed. */
-  load(feed: Feed, from: number, step: number, failed: (error: unknown) => void): void {
+  /** Asks for the last `window` ms, and draws what comes; the series must be known from the feed. */
+  load(feed: Feed, window: number, step: number, failed: (error: unknown) => void): void {
+    const from = feed.now() - window
     this.question.abort()
     this.question = new AbortController()
     const { signal } = this.question
@@ -88,6 +89,7 @@ export class LiveCard {
             const key = seriesKey(one)
             if (this.chart.has(key)) this.chart.replace(key, merge(one.points, this.chart.pointsOf(key)))
           }
+          this.draw(feed.now(), window)
         },
         (error: unknown) => {
           if (!signal.aborted) failed(error)

@@ -200,7 +200,7 @@ class Overview implements ShownPage {
   private load(card: LiveCard): void {
     const { failed, feed } = this.context
     const window = this.windowMillis
-    card.load(feed, feed.now() - window, Math.max(1000, Math.round(window / 400)), failed)
+    card.load(feed, window, Math.max(1000, Math.round(window / 400)), failed)
   }
 
   private restart(): void {

@@ -10,6 +10,7 @@ import {
 } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Context, Effect, Layer } from "effect"
+import { gzip } from "node:zlib"
 import { Api } from "../wire/Api.js"
 import { HTTP_PATH, SOCKET_PATH } from "../wire/Endpoint.js"
 import { jsonText, refusedResponse } from "./Refused.js"
@@ -63,6 +64,21 @@ const decodePath = (url: string): string | undefined => {
   }
 }
 
+/** What is text and shrinks, with the type that a browser wants to hear. */
+const textTypes: { readonly [extension: string]: string | undefined } = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8"
+}
+
+const takesGzip = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
+  /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(headers["accept-encoding"] ?? "")
+
+const gzipped = (bytes: Uint8Array): Effect.Effect<Uint8Array, Error> =>
+  Effect.async((resume) =>
+    gzip(bytes, (error, packed) => resume(error === null ? Effect.succeed(packed) : Effect.fail(error)))
+  )
+
 /** A file of the dashboard, and never one outside its folder. */
 const dashboardFile = (folder: string, { incidents }: Pick<ServerParts, "incidents">) =>
   Effect.gen(function*() {
@@ -80,7 +96,14 @@ const dashboardFile = (folder: string, { incidents }: Pick<ServerParts, "inciden
     }
     const info = yield* fs.stat(file)
     if (info.type !== "File") return notFound
-    return yield* HttpServerResponse.file(file, { headers: dashboardHeaders })
+    const contentType = textTypes[path.extname(file)]
+    if (contentType === undefined || !takesGzip(request)) {
+      return yield* HttpServerResponse.file(file, { headers: { ...dashboardHeaders, vary: "accept-encoding" } })
+    }
+    return HttpServerResponse.uint8Array(yield* Effect.flatMap(fs.readFile(file), gzipped), {
+      contentType,
+      headers: { ...dashboardHeaders, "content-encoding": "gzip", vary: "accept-encoding" }
+    })
   }).pipe(Effect.catchAll(() => Effect.succeed(notFound)))
 
 // Browsers ask for it wherever a page names no icon, as that of the API.

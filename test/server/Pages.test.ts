@@ -45,6 +45,34 @@ describe("pages", () => {
       }
     }).pipe(Effect.provide(environment)))
 
+  it.scopedLive("packs the dashboard for whoever takes gzip, and for nobody else", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const dashboardDir = yield* fs.makeTempDirectoryScoped()
+      const script = "let a = 1\n".repeat(1_000)
+      yield* fs.writeFileString(path.join(dashboardDir, "app.js"), script)
+      const { port } = yield* startServer({ dashboardDir })
+      const get = (encodings: string) =>
+        Effect.promise(async () => {
+          const response = await fetch(`http://127.0.0.1:${port}/app.js`, { headers: { "accept-encoding": encodings } })
+          return {
+            encoding: response.headers.get("content-encoding"),
+            vary: response.headers.get("vary"),
+            type: response.headers.get("content-type"),
+            length: Number(response.headers.get("content-length")),
+            text: await response.text()
+          }
+        })
+      const packed = yield* get("br, gzip;q=0.5")
+      expect(packed).toMatchObject({ encoding: "gzip", vary: "accept-encoding", text: script })
+      expect(packed.type).toMatch(/javascript/)
+      expect(packed.length).toBeLessThan(script.length / 10)
+      for (const encodings of ["identity", "br, gzip;q=0"]) {
+        expect(yield* get(encodings)).toMatchObject({ encoding: null, vary: "accept-encoding", text: script })
+      }
+    }).pipe(Effect.provide(environment)))
+
   it.scopedLive("says how to build a dashboard that is not there", () =>
     Effect.gen(function*() {
       const server = yield* startServer()
