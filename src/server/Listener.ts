@@ -142,9 +142,11 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
     )
     server.maxConnections = maxConnections + spareConnections
     let connections = 0
+    const ready = new WeakSet<Duplex>()
     const excess = new WeakSet<Duplex>()
     server.on(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
       connections++
+      ready.add(socket)
       socket.once("close", () => connections--)
       if (connections <= maxConnections) return
       excess.add(socket)
@@ -169,17 +171,20 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
       if (!isIdle) incidents.note("unread", socket.remoteAddress)
       socket.destroy()
     })
-    server.on("tlsClientError", (error: Error, socket: Socket) => {
-      if (!isBroken(error)) incidents.note("tls", socket.remoteAddress, error.message)
-    })
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       const answer = answers.get(socket)
+      const address = "remoteAddress" in socket && typeof socket.remoteAddress === "string"
+        ? socket.remoteAddress
+        : undefined
+      if (!ready.has(socket)) {
+        if (!isBroken(error)) incidents.note("tls", address, error.message)
+        // What is written before the end of the handshake waits for it, and so would the connection.
+        socket.destroy()
+        return
+      }
       if (!isBroken(error)) {
-        incidents.note(
-          error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "slow-request" : "no-request",
-          "remoteAddress" in socket && typeof socket.remoteAddress === "string" ? socket.remoteAddress : undefined,
-          error.code
-        )
+        const isSlow = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        incidents.note(isSlow ? "slow-request" : "no-request", address, error.code)
       }
       // In the middle of an answer another one would be taken for a part of it.
       if (!socket.writable || (answer?.headersSent === true && !answer.writableFinished)) socket.destroy()

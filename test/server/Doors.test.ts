@@ -1,9 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Logger, LogLevel, Redacted, Schedule, type Scope, TestClock } from "effect"
-import { connect as connectTcp, type Socket } from "node:net"
+import { readFileSync } from "node:fs"
+import { get } from "node:https"
+import { connect as connectTcp, createServer, type Socket } from "node:net"
+import { connect as connectTls } from "node:tls"
 import { gzipSync } from "node:zlib"
 import { GuessLimit } from "../../src/server/GuessLimit.js"
 import { type Incident, makeIncidents } from "../../src/server/Incidents.js"
+import type { MetricsServerOptions } from "../../src/server/MetricsServer.js"
 import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
 import { connect, connectBatch, hello, post, request, startServer, storedValues } from "./TestServer.js"
 
@@ -212,6 +216,71 @@ describe("connections", () => {
     ))
 })
 
+describe("over TLS", () => {
+  const pem = (name: string): string => readFileSync(new URL(`tls/${name}.pem`, import.meta.url), "utf8")
+  const tls = { cert: pem("cert"), key: pem("key") }
+
+  const secureGet = (port: number): Effect.Effect<number, Error> =>
+    Effect.async<number, Error>((resume) => {
+      get({ host: "localhost", port, path: "/healthz", ca: tls.cert, agent: false, family: 4 }, (response) => {
+        response.resume()
+        resume(Effect.succeed(response.statusCode ?? 0))
+      }).on("error", (error) => resume(Effect.fail(error)))
+    })
+
+  /** What a client says first. */
+  const clientHello = Effect.async<Buffer>((resume) => {
+    const listener = createServer((socket) => {
+      socket.on("error", () => {})
+      socket.once("data", (hello) => {
+        socket.destroy()
+        listener.close()
+        resume(Effect.succeed(hello))
+      })
+    })
+    listener.listen(0, "127.0.0.1", () => {
+      const address = listener.address()
+      if (typeof address !== "object" || address === null) return
+      connectTls({ host: "127.0.0.1", port: address.port }).on("error", () => {})
+    })
+  })
+
+  it.scopedLive("a handshake of which nothing, half, or all but the end comes is cut in time, and told in the log", () =>
+    withLog((log) =>
+      Effect.gen(function*() {
+        const server = yield* startServer({ tls, handshakeTimeout: "300 millis" })
+        const hello = yield* clientHello
+        for (const bytes of [Buffer.alloc(0), hello.subarray(0, hello.length / 2), hello]) {
+          const answer = yield* exchange(server, bytes)
+          // The server's part of the handshake, where it heard enough of the client's; never a word of HTTP.
+          expect(answer.length > 0, `${bytes.length} bytes`).toBe(bytes === hello)
+          expect(answer.includes("HTTP/1.1")).toBe(false)
+          expect(yield* secureGet(server.port)).toBe(200)
+        }
+        expect(linesOf(log, "tls")).toEqual([expect.stringMatching(/handshake timeout.*from=(?:::ffff:)?127\.0\.0\.1/)])
+      })
+    ))
+
+  it.scopedLive("whoever does all of it and then says nothing is answered with 408 in time", () =>
+    withLog((log) =>
+      Effect.gen(function*() {
+        const server = yield* startServer({ tls, handshakeTimeout: "300 millis" })
+        const answer = yield* Effect.async<string>((resume) => {
+          let text = ""
+          const socket = connectTls({ host: "127.0.0.1", servername: "localhost", port: server.port, ca: tls.cert })
+          socket.on("data", (chunk) => {
+            text += chunk.toString("latin1")
+          })
+          socket.on("error", () => {})
+          socket.on("close", () => resume(Effect.succeed(text)))
+        })
+        expect(answer).toMatch(/^HTTP\/1\.1 408 .*"timeout"/s)
+        expect(linesOf(log, "slow-request")).toHaveLength(1)
+        expect(yield* secureGet(server.port)).toBe(200)
+      })
+    ))
+})
+
 describe("a client that never reads", () => {
   it.scopedLive("is cut when 8 MiB of answers wait for it, told in the log, and costs nobody else", () =>
     withLog((log) =>
@@ -378,16 +447,19 @@ describe("a page of another site", () => {
 })
 
 describe("what is refused is told in the log", () => {
+  const postHead = "POST /api/metrics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
   const noting = (
     name: string,
     incident: Incident,
     detail: RegExp,
-    attack: (server: { readonly port: number }) => Effect.Effect<unknown, Error, Scope.Scope>
+    attack: (server: { readonly port: number }) => Effect.Effect<unknown, Error, Scope.Scope>,
+    options: MetricsServerOptions = { maxBodyBytes: 2_097_152 }
   ): void =>
     it.scopedLive(`${name}, with the address it came from`, () =>
       withLog((log) =>
         Effect.gen(function*() {
-          const server = yield* startServer({ maxBodyBytes: 2_097_152 })
+          const server = yield* startServer(options)
           yield* attack(server)
           yield* Effect.retry(
             Effect.suspend(() => linesOf(log, incident).length > 0 ? Effect.void : Effect.fail("nothing yet")),
@@ -410,11 +482,42 @@ describe("what is refused is told in the log", () => {
     /larger than 2 MiB/,
     (server) => post(server, " ".repeat(2_100_000))
   )
-  noting("a terabyte that was announced", "refused-body", /larger than 2 MiB/, (server) =>
-    exchange(
-      server,
-      "POST /api/metrics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1099511627776\r\n\r\n["
-    ).pipe(Effect.timeout("5 seconds"), Effect.ignore))
+  noting(
+    "a terabyte that was announced",
+    "refused-body",
+    /larger than 2 MiB/,
+    (server) =>
+      Effect.flatMap(open(server), (socket) => {
+        socket.write(`${postHead}Content-Length: 1099511627776\r\n\r\n[`)
+        return Effect.async<void>((resume) => void socket.once("data", () => resume(Effect.void)))
+      })
+  )
+  noting("bytes that are no request", "no-request", /HPE_INVALID_METHOD/, (server) => exchange(server, "hello\r\n\r\n"))
+  noting(
+    "two lengths of one body",
+    "no-request",
+    /HPE_UNEXPECTED_CONTENT_LENGTH/,
+    (server) => exchange(server, `${postHead}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`)
+  )
+  noting(
+    "a body that dribbles",
+    "slow-request",
+    /ERR_HTTP_REQUEST_TIMEOUT/,
+    (server) => exchange(server, `${postHead}Content-Length: 1000\r\n\r\n[`),
+    { requestTimeout: "300 millis" }
+  )
+  noting(
+    "a body that is not UTF-8",
+    "refused-body",
+    /not UTF-8/,
+    (server) => post(server, Buffer.from([0x22, 0xc3, 0x28, 0x22]))
+  )
+  noting(
+    "a body that is not UTF-8 after gunzip",
+    "refused-body",
+    /not UTF-8/,
+    (server) => post(server, gzipSync(Buffer.from([0x22, 0xc3, 0x28, 0x22])), { "content-encoding": "gzip" })
+  )
   noting(
     "a body of brackets",
     "refused-body",
