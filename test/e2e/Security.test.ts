@@ -112,6 +112,71 @@ describe("the data directory", () => {
     }))
 })
 
+describe("a data directory that is a link", () => {
+  const nobody = ["--endpoint", "ws://127.0.0.1:1/ws/metrics"]
+
+  it.scopedLive("of one's own is followed: files and lock lie where it leads, and so do the rights that count", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      const [real, link] = [path.join(cwd, "real"), path.join(cwd, "link")]
+      fs.mkdirSync(real, { mode: 0o700 })
+      fs.symlinkSync("real", link)
+      const first = yield* start(["serve", "--port", "0", "--data-dir", link], { cwd })
+      yield* first.says(/listening on/)
+      const second = yield* run(["serve", "--port", "0", "--data-dir", real], { cwd })
+      assert.equal(second.code, 1)
+      assert.match(second.stderr, /store\.db is in use by another process/)
+      yield* first.kill("SIGTERM")
+      yield* first.ended
+      for (const name of fs.readdirSync(real)) assert.equal(fs.statSync(path.join(real, name)).mode & 0o777, 0o600)
+      assert.ok(fs.readdirSync(real).includes("store.db"))
+      assert.ok(fs.lstatSync(link).isSymbolicLink())
+      fs.chmodSync(real, 0o777)
+      const sent = yield* run(["send", "a", "b", "1", ...nobody, "--data-dir", link], { cwd })
+      assert.equal(sent.code, 1)
+      assert.match(sent.stderr, /link is open to other users.*mode 0777/)
+    }))
+
+  it.scopedLive("to nowhere, or to itself, is named, and nothing is made", () =>
+    Effect.gen(function*() {
+      const cwd = yield* directory
+      for (const [name, target] of [["dangling", "missing"], ["loop", "loop"]] as const) {
+        fs.symlinkSync(target, path.join(cwd, name))
+        const ended = yield* run(["serve", "--port", "0", "--data-dir", path.join(cwd, name)], { cwd })
+        assert.equal(ended.code, 1, ended.stderr)
+        assert.match(ended.stderr, new RegExp(`${name} cannot be used: .*name another data directory`))
+        assert.doesNotMatch(ended.stderr, /\n\s+at /)
+      }
+      assert.deepEqual(fs.readdirSync(cwd).sort(), ["dangling", "loop"])
+    }))
+
+  // Only the administrator can give a link away.
+  it.scopedLive.skipIf(process.getuid?.() !== 0)(
+    "of another user is refused by whoever would keep data there",
+    () =>
+      Effect.gen(function*() {
+        const cwd = yield* directory
+        const [real, link] = [path.join(cwd, "real"), path.join(cwd, "link")]
+        fs.mkdirSync(real, { mode: 0o700 })
+        fs.symlinkSync("real", link)
+        fs.lchownSync(link, 12_345, 12_345)
+        for (
+          const words of [
+            ["serve", "--port", "0"],
+            ["up", "--port", "0"],
+            ["run", "--stdin", ...nobody],
+            ["send", "a", "b", "1", ...nobody]
+          ]
+        ) {
+          const ended = yield* run([...words, "--data-dir", link], { cwd })
+          assert.equal(ended.code, 1, `${words.join(" ")}: ${ended.stderr}`)
+          assert.match(ended.stderr, /link is open to other users.*it is a link that the user 12345 made/)
+        }
+        assert.deepEqual(fs.readdirSync(real), [])
+      })
+  )
+})
+
 const harmful = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/
 
 describe("names that would steer a terminal", () => {
