@@ -1,28 +1,17 @@
-import { Data, Effect } from "effect"
+import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
-import { connect, type Socket } from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
+import { IdleError, openIdleSockets, residentBytes } from "./idle/IdleSockets.js"
 
 // What an idle connection costs a server: `npm run bench:idle -- [connections]`,
 // 10,000 unless said. Opens as many WebSockets that say nothing, half of them with
 // the subprotocol of senders, and reads the memory of the server's process (Linux);
 // it must go on answering. Needs as many open files for each of two processes.
 
-class IdleError extends Data.TaggedError("IdleError")<{ readonly message: string }> {}
-
 const bundle = fileURLToPath(new URL("../dist/bin.js", import.meta.url))
-
-const upgrade = (protocol: string): string =>
-  "GET /ws/metrics HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\n" +
-  `sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n${protocol}\r\n`
-
-const residentBytes = (pid: number): number => {
-  const status = fs.readFileSync(`/proc/${pid}/status`, "utf8")
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? NaN) * 1_024
-}
 
 const listening = (server: ChildProcess): Effect.Effect<number, IdleError> =>
   Effect.async((resume) => {
@@ -33,20 +22,6 @@ const listening = (server: ChildProcess): Effect.Effect<number, IdleError> =>
       if (port !== undefined) resume(Effect.succeed(Number(port)))
     })
     server.once("exit", () => resume(new IdleError({ message: `the server ended: ${said}` })))
-  })
-
-const open = (port: number, protocol: string): Effect.Effect<Socket, IdleError> =>
-  Effect.async((resume) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write(upgrade(protocol)))
-    socket.once("data", (data: Buffer) =>
-      resume(
-        data.toString("latin1").startsWith("HTTP/1.1 101")
-          ? Effect.succeed(socket)
-          : new IdleError({ message: data.toString("latin1") })
-      ))
-    // Pings of the server are not answered: what is measured takes less time than its patience.
-    socket.on("data", () => {})
-    socket.on("error", (error) => resume(new IdleError({ message: error.message })))
   })
 
 const answerMillis = (port: number): Effect.Effect<number, IdleError> =>
@@ -80,25 +55,18 @@ const main = (count: number): Effect.Effect<void, IdleError> =>
     yield* answerMillis(port)
     const before = residentBytes(server.pid ?? 0)
     const begun = performance.now()
-    const sockets: ReadonlyArray<Socket> = yield* Effect.all(
-      Array.from(
-        { length: count },
-        (_, i) => open(port, i % 2 === 0 ? "" : "sec-websocket-protocol: metrics.batch.v1\r\n")
-      ),
-      { concurrency: 100 }
-    )
+    yield* openIdleSockets(port, count)
     const opened = performance.now() - begun
     yield* Effect.sleep("5 seconds")
     const after = residentBytes(server.pid ?? 0)
     const millis = yield* answerMillis(port)
-    yield* Effect.sync(() => {
-      for (const socket of sockets) socket.destroy()
+    yield* Effect.sync(() =>
       console.log(
         `${count} idle sockets, opened in ${(opened / 1_000).toFixed(1)} s: ${mebibytes(before)} before, ` +
           `${mebibytes(after)} with them, ${((after - before) / count / 1_024).toFixed(1)} KiB each; ` +
           `/api/status answers in ${millis.toFixed(0)} ms`
       )
-    })
+    )
   }))
 
 const count = Number(process.argv[2] ?? 10_000)
