@@ -13,7 +13,8 @@ import { type CommandHelp, commandPage, optionsFirst, overviewPage, pageOf } fro
 import { loadCommand } from "./cli/LoadCommand.js"
 import { logLevelLayer, splitLogLevel } from "./cli/LogLevels.js"
 import { packageInfo } from "./cli/PackageFiles.js"
-import { printable, Terminal } from "./cli/Terminal.js"
+import { Terminal } from "./cli/Terminal.js"
+import { printable } from "./domain/Printable.js"
 import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
 
 /** What stands after the program's name, up to a bare `--`. */

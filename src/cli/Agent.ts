@@ -1,4 +1,4 @@
-import { Context, Deferred, Duration, Effect, Layer, Ref, Schedule, type Scope, Stream } from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Layer, Ref, Schedule, type Scope, Stream } from "effect"
 import { LichessMetricsCollector } from "../generators/LichessMetricsCollector.js"
 import type { MetricsGenerator } from "../generators/MetricsGenerator.js"
 import { NdjsonGenerator } from "../generators/NdjsonGenerator.js"
@@ -6,20 +6,21 @@ import { SelfMetricsGenerator } from "../generators/SelfMetricsGenerator.js"
 import { SystemMetricsGenerator } from "../generators/SystemMetricsGenerator.js"
 import { MetricsPipeline } from "../MetricsPipeline.js"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
-import { LossLedger } from "../telemetry/LossLedger.js"
+import { LossLedger, type LossTotal } from "../telemetry/LossLedger.js"
 import { type PipelineSnapshot, PipelineStatus } from "../telemetry/PipelineStatus.js"
-import { renderStatusLine } from "../telemetry/StatusLine.js"
 import { type CliFailure, messageOf, misuse } from "./CliFailure.js"
 import { Extensions } from "./Extensions.js"
 import type { GeneratorChoice } from "./GeneratorOptions.js"
 import { withGlobalTags } from "./GlobalTags.js"
-import { statusLineScope, Terminal } from "./Terminal.js"
+import { liveScope, Terminal } from "./Terminal.js"
 
 /** A collector that is running in this process. */
 export interface Agent {
   readonly pipeline: Context.Tag.Service<typeof MetricsPipeline>
   readonly sender: Context.Tag.Service<typeof GenericMetricsSender>
   readonly status: Effect.Effect<PipelineSnapshot>
+  /** What was lost since the start. */
+  readonly losses: Effect.Effect<ReadonlyArray<LossTotal>>
 }
 
 /** The generators of the choice and of the user's program, started by nobody yet. */
@@ -106,7 +107,8 @@ export const startAgent = <E>(
     const memoMap = yield* Layer.makeMemoMap
     const scope = yield* Effect.scope
     const telemetry = Layer.merge(PipelineStatus.Default, LossLedger.Default)
-    const status = Context.get(yield* Layer.buildWithMemoMap(telemetry, memoMap, scope), PipelineStatus)
+    const known = yield* Layer.buildWithMemoMap(telemetry, memoMap, scope)
+    const status = Context.get(known, PipelineStatus)
     let started = false
     yield* Effect.addFinalizer(() => started ? Effect.flatMap(status.snapshot, onStopped) : Effect.void)
     const generators = (yield* chosenGenerators(choice, memoMap)).map(withGlobalTags(choice.tags))
@@ -119,22 +121,48 @@ export const startAgent = <E>(
     return {
       pipeline: Context.get(context, MetricsPipeline),
       sender: Context.get(context, GenericMetricsSender),
-      status: status.snapshot
+      status: status.snapshot,
+      losses: Context.get(known, LossLedger).totals
     }
   })
 
-/** Draws the status line of the agent each second until the scope closes; does nothing where no person looks. */
-export const showStatus = (agent: Agent): Effect.Effect<void, never, Scope.Scope | Terminal> =>
+const every = Duration.seconds(1)
+
+// Seconds over which rates are taken: what comes in bursts, as self-metrics do, is even in it.
+const rateWindow = 5
+
+/**
+ * Draws the state of the agent each second until the scope closes; does
+ * nothing where no person looks, or where the terminal is needed for something
+ * else: typing what is to be sent, or reading what is collected.
+ */
+export const showStatus = (
+  agent: Agent,
+  { dashboard, stdin = false, stdout = false }: {
+    /** Where the dashboard is. */
+    readonly dashboard?: string
+    /** Whether metrics are read from standard input. */
+    readonly stdin?: boolean
+    /** Whether metrics are written to standard output. */
+    readonly stdout?: boolean
+  } = {}
+): Effect.Effect<void, never, Scope.Scope | Terminal> =>
   Effect.gen(function*() {
     const terminal = yield* Terminal
-    if (!terminal.interactive) return
-    yield* statusLineScope
-    const every = Duration.seconds(1)
-    const last = yield* Ref.make(yield* agent.status)
+    const isNeeded = (stdin && process.stdin.isTTY === true) || (stdout && process.stdout.isTTY === true)
+    if (!terminal.interactive || isNeeded) return
+    // An agent without a terminal has no use for it.
+    const { renderStatusBlock } = yield* Effect.promise(() => import("../telemetry/StatusBlock.js"))
+    const look = Effect.all({ at: Clock.currentTimeMillis, now: agent.status })
+    let seen = [yield* look]
+    yield* liveScope
     const draw = Effect.gen(function*() {
-      const now = yield* agent.status
-      const before = yield* Ref.getAndSet(last, now)
-      yield* terminal.showStatus(renderStatusLine(now, before, Duration.toMillis(every), yield* terminal.width))
+      const { at, now } = yield* look
+      const [first] = seen
+      seen = [...seen, { at, now }].slice(-rateWindow)
+      const losses = yield* agent.losses
+      const view = { now, before: first.now, millis: at - first.at, at, losses, dashboard }
+      yield* terminal.showBlock(renderStatusBlock(view, yield* terminal.size))
     })
     yield* Effect.forkScoped(Effect.schedule(draw, Schedule.fixed(every)))
   })

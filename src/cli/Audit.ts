@@ -1,6 +1,7 @@
 import { Command } from "@effect/cli"
 import { Console, Effect } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
+import { printableJson, printableLine } from "../domain/Printable.js"
 import { auditSender, type StreamAudit } from "./AuditReport.js"
 import { failure, toFailure } from "./CliFailure.js"
 import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
@@ -8,7 +9,6 @@ import { dataDirOption } from "./DataDirectory.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
 import { renderTable } from "./Table.js"
-import { printableJson, printableLine } from "./Terminal.js"
 
 const options = {
   server: serverOption,

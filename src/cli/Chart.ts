@@ -1,7 +1,7 @@
 import { plot } from "simple-ascii-chart"
+import { printable } from "../domain/Printable.js"
 import { formatIso } from "../domain/Timestamp.js"
 import { formatUnit, tickSteps, type Unit } from "../domain/Units.js"
-import { printable } from "./Terminal.js"
 
 /** Points of one series, oldest first; times are ms since the epoch. */
 export interface ChartLine {

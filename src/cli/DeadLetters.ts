@@ -1,5 +1,6 @@
 import { Args, Command, Options } from "@effect/cli"
 import { Console, Effect } from "effect"
+import { printableJson } from "../domain/Printable.js"
 import {
   type DeadLetterChoice,
   type DeadLettersMoved,
@@ -11,7 +12,6 @@ import { dataDirOption } from "./DataDirectory.js"
 import { type CommandHelp, groupHelp, helpOf } from "./Help.js"
 import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
 import { renderTable } from "./Table.js"
-import { printableJson } from "./Terminal.js"
 
 const choiceOptions = {
   ids: Args.integer({ name: "NUMBER" }).pipe(Args.repeated),

@@ -1,6 +1,7 @@
 import { Args, Command, Options } from "@effect/cli"
 import { Clock, Console, Effect, Option, Stream } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
+import { printable } from "../domain/Printable.js"
 import { formatCount } from "../telemetry/StatusLine.js"
 import { failure, misuse, toFailure } from "./CliFailure.js"
 import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
@@ -12,7 +13,7 @@ import { patienceOption } from "./Patience.js"
 import { seriesOptions, seriesQuestion } from "./SeriesOptions.js"
 import { showProgress } from "./ShowProgress.js"
 import { writeStdout } from "./Stdout.js"
-import { printable, Terminal } from "./Terminal.js"
+import { Terminal } from "./Terminal.js"
 import { readTimeRange } from "./TimeRange.js"
 
 const options = {

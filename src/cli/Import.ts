@@ -4,6 +4,7 @@ import { Console, type Duration, Effect, Option, Stream } from "effect"
 import * as fs from "node:fs"
 import * as nodePath from "node:path"
 import type { GenericMetric } from "../domain/GenericMetric.js"
+import { printable } from "../domain/Printable.js"
 import { BatchBuilder, MAX_BATCH_POINTS } from "../sender/BatchBuilder.js"
 import { type HttpAnswer, postFrame } from "../sender/HttpTransport.js"
 import type { DeliveryFailure, DeliveryRefused } from "../sender/SenderErrors.js"
@@ -19,7 +20,7 @@ import { type BadRecord, importReader, type ImportRecord } from "./ImportRecords
 import { type ImportSource, importStream, openImportSource } from "./ImportSource.js"
 import { patienceOption, withPatience } from "./Patience.js"
 import { showProgress } from "./ShowProgress.js"
-import { printable, Terminal } from "./Terminal.js"
+import { Terminal } from "./Terminal.js"
 
 const arguments_ = { files: Args.text({ name: "FILE" }).pipe(Args.atLeast(1)) }
 

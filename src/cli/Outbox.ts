@@ -1,5 +1,6 @@
 import { Command } from "@effect/cli"
 import { Clock, Console, Effect, Stream } from "effect"
+import { printable, printableJson } from "../domain/Printable.js"
 import { formatIso } from "../domain/Timestamp.js"
 import type { OutboxFileStatus, StoredDeadLetter } from "../sender/OutboxFile.js"
 import { formatCount } from "../telemetry/StatusLine.js"
@@ -12,7 +13,6 @@ import { type CommandHelp, groupHelp, helpOf } from "./Help.js"
 import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
 import { writeStdout } from "./Stdout.js"
 import { renderTable } from "./Table.js"
-import { printable, printableJson } from "./Terminal.js"
 
 /** Metrics that will never reach the store. */
 interface OutboxLoss {

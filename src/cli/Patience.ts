@@ -1,7 +1,8 @@
 import { Options } from "@effect/cli"
 import { Config, type Duration, Effect, Schedule } from "effect"
+import { printable } from "../domain/Printable.js"
 import { retrySchedule } from "../sender/Delivery.js"
-import { printable, Terminal } from "./Terminal.js"
+import { Terminal } from "./Terminal.js"
 import { parsed, parseDuration } from "./Values.js"
 
 /** How long a command waits for a server that does not answer. */

@@ -57,7 +57,7 @@ export const runCommand = Command.make("run", options, (options) =>
         })
       })
       const agent = yield* startAgent(choice, sender, sayDelivered)
-      yield* showStatus(agent)
+      yield* showStatus(agent, { stdin: choice.stdin, stdout: options.stdout })
       yield* agent.pipeline.awaitDone
       yield* agent.sender.flush
     })

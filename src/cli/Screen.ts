@@ -1,5 +1,5 @@
 import { Effect, Mailbox, type Scope } from "effect"
-import { printableLine } from "./Terminal.js"
+import { printableLine } from "../domain/Printable.js"
 
 /** A terminal of which a command has the whole screen. */
 export interface Screen {

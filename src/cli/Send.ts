@@ -134,7 +134,7 @@ export const sendCommand = Command.make("send", { ...arguments_, ...options }, (
     })
     const work = Effect.gen(function*() {
       const agent = yield* startAgent({ ...noGenerators, stdin: options.stdin }, sender)
-      if (metric === undefined) yield* showStatus(agent)
+      if (metric === undefined) yield* showStatus(agent, { stdin: true })
       else yield* agent.sender.sendMetric(metric)
       yield* agent.pipeline.awaitDone
       yield* flushWhileAcknowledged(

@@ -1,6 +1,6 @@
 import { Duration, Effect, Ref, Schedule, type Scope } from "effect"
 import { renderProgress } from "./ProgressBar.js"
-import { statusLineScope, Terminal } from "./Terminal.js"
+import { liveScope, Terminal } from "./Terminal.js"
 
 const every = Duration.millis(500)
 
@@ -15,7 +15,7 @@ export const showProgress = (
   Effect.gen(function*() {
     const terminal = yield* Terminal
     if (!terminal.interactive) return
-    yield* statusLineScope
+    yield* liveScope
     const seen = yield* Ref.make({ done: (yield* read).done, perSecond: 0 })
     const draw = Effect.gen(function*() {
       const { done, total } = yield* read
@@ -24,7 +24,7 @@ export const showProgress = (
         // Smoothed, so that the time that is left can be read.
         perSecond: 0.7 * before.perSecond + 0.3 * Math.max(0, done - before.done) / Duration.toSeconds(every)
       }))
-      yield* terminal.showStatus(renderProgress({ done, total, perSecond, unit }, yield* terminal.width))
+      yield* terminal.showStatus(renderProgress({ done, total, perSecond, unit }, (yield* terminal.size).columns))
     })
     yield* Effect.forkScoped(Effect.schedule(draw, Schedule.fixed(every)))
   })

@@ -1,11 +1,11 @@
 import { Clock, Effect, Layer } from "effect"
 import { GenericMetric, metricProblem, toWire } from "../domain/GenericMetric.js"
+import { printableJson } from "../domain/Printable.js"
 import { toTimeseriesFormat } from "../domain/TimeseriesPoint.js"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { OutboxError } from "../sender/Outbox.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { writeStdout } from "./Stdout.js"
-import { printableJson } from "./Terminal.js"
 
 /** How a metric is written to standard output, one a line. */
 export type StdoutFormat = "generic" | "timeseries"

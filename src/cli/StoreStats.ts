@@ -1,5 +1,6 @@
 import { Command, Options } from "@effect/cli"
 import { Clock, Console, Effect, Either } from "effect"
+import { printable } from "../domain/Printable.js"
 import { formatIso } from "../domain/Timestamp.js"
 import { formatCount } from "../telemetry/StatusLine.js"
 import { formatAge } from "./Ages.js"
@@ -10,7 +11,6 @@ import { showProgress } from "./ShowProgress.js"
 import { openStoreReader, storePath } from "./StoreFile.js"
 import { readStoreReport, type StoreReport } from "./StoreReport.js"
 import { renderTable } from "./Table.js"
-import { printable } from "./Terminal.js"
 import { parsed } from "./Values.js"
 
 const options = {

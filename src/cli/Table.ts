@@ -1,5 +1,5 @@
 import { textCell } from "../domain/CsvCell.js"
-import { printableLine } from "./Terminal.js"
+import { printableLine } from "../domain/Printable.js"
 
 /** A column of a table. */
 export interface Column {

@@ -1,6 +1,7 @@
 import { Args, Command, Options } from "@effect/cli"
 import { Console, Effect, Option } from "effect"
 import type { LiveEvent } from "../client/MetricsClient.js"
+import { printableJson, printableLine } from "../domain/Printable.js"
 import { formatIso } from "../domain/Timestamp.js"
 import type { LatestEntry } from "../wire/Api.js"
 import { toFailure } from "./CliFailure.js"
@@ -8,7 +9,6 @@ import { caOption, connectClient, serverOption, tokenOptions } from "./Connectio
 import { followLive } from "./FollowLive.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { seriesOptions, seriesQuestion, tagsText } from "./SeriesOptions.js"
-import { printableJson, printableLine } from "./Terminal.js"
 
 const options = {
   metricType: Args.text({ name: "METRIC_TYPE" }).pipe(Args.optional),

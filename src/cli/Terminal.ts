@@ -1,60 +1,51 @@
 import { Cause, Effect, HashMap, Inspectable, Layer, Logger, type Scope } from "effect"
+import { printable, printableLine } from "../domain/Printable.js"
+import type { BlockLine } from "../telemetry/StatusBlock.js"
+import { type BlockStream, LiveBlock } from "./LiveBlock.js"
 
 /** How log lines are written to standard error. */
 export type LogFormat = "pretty" | "logfmt" | "json"
 
+/** A stream that may be a terminal, as `process.stderr` is. */
+export interface TerminalStream extends BlockStream {
+  readonly isTTY?: boolean | undefined
+}
+
+/** A terminal on a stream, as the variables of the environment (`TERM`, `NO_COLOR`) want it. */
+export const makeTerminal = (
+  stream: TerminalStream,
+  environment: { readonly [name: string]: string | undefined }
+) => {
+  const interactive = stream.isTTY === true && environment["TERM"] !== "dumb"
+  const colour = interactive && (environment["NO_COLOR"] ?? "") === ""
+  const block = new LiveBlock(stream, colour)
+  const showBlock = (lines: ReadonlyArray<BlockLine>): Effect.Effect<void> =>
+    Effect.sync(() => {
+      if (interactive) block.show(lines)
+    })
+  return {
+    /** Whether a person looks at the stream. */
+    interactive,
+    colour,
+    /** Columns and rows now; 80 and 24 where there is no terminal. */
+    size: Effect.sync(() => block.size),
+    /** Writes a line that stays. */
+    writeLine: (line: string): void => block.writeAbove(line),
+    /** Draws the live lines anew; without a line they are taken away. */
+    showBlock,
+    /** Draws one live line anew; the empty text takes it away. */
+    showStatus: (line: string): Effect.Effect<void> => showBlock(line === "" ? [] : [[{ text: line, tone: "plain" }]])
+  }
+}
+
 /**
- * Standard error as a terminal shows it: log lines scroll above one status
- * line, which is redrawn in place. Where standard error is no terminal, the
- * status line is never drawn.
+ * Standard error as a terminal shows it: log lines scroll above a few live
+ * lines, which are redrawn in place. Where standard error is no terminal, or
+ * cannot move its cursor, these are never drawn.
  */
 export class Terminal extends Effect.Service<Terminal>()("metrics-collector/cli/Terminal", {
-  sync: () => {
-    const stream = process.stderr
-    let status = ""
-
-    const clear = (): void => {
-      if (status !== "") stream.write("\r\u001b[2K")
-    }
-
-    return {
-      /** Whether a person looks at standard error. */
-      interactive: stream.isTTY === true && process.env["TERM"] !== "dumb",
-      colour: stream.isTTY === true && (process.env["NO_COLOR"] ?? "") === "",
-      /** Columns of the terminal; 80 where there is none. */
-      width: Effect.sync(() => stream.columns > 0 ? stream.columns : 80),
-      /** Writes a line that stays. */
-      writeLine: (line: string): void => {
-        clear()
-        stream.write(`${line}\n${status}`)
-      },
-      /** Draws the status line anew; the empty text takes it away. */
-      showStatus: (line: string): Effect.Effect<void> =>
-        Effect.sync(() => {
-          clear()
-          status = line
-          stream.write(line)
-        })
-    }
-  }
+  sync: () => makeTerminal(process.stderr, process.env)
 }) {}
-
-// Whatever comes from outside may hold terminal control sequences; on a
-// terminal or in a log they could forge lines, move the cursor, or turn the
-// direction of what is shown. Written as an escape they are harmless, and JSON
-// that is written so is still the same JSON.
-const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
-
-const escapeOf = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
-
-/** Text with every control character but tab and line feed written as its escape. */
-export const printable = (text: string): string => text.replace(control, escapeOf)
-
-/** Like {@link printable}, on one line: a line feed becomes `\n`. */
-export const printableLine = (text: string): string => printable(text).replaceAll("\n", "\\n")
-
-/** A value as JSON on one line that is harmless on a terminal. */
-export const printableJson = (value: unknown): string => printable(JSON.stringify(value))
 
 const levelColour: { readonly [level: string]: string | undefined } = {
   WARN: "33",
@@ -93,15 +84,15 @@ export const logLines = (format: LogFormat, colour: boolean): Logger.Logger<unkn
     ? prettyLine(colour)
     : Logger.map(format === "json" ? Logger.jsonLogger : Logger.logfmtLogger, printableLine)
 
-/** Sends log lines to standard error in the given form, above the status line. */
+/** Sends log lines to standard error in the given form, above the live lines. */
 export const loggerLayer = (format: LogFormat | undefined): Layer.Layer<never, never, Terminal> =>
   Layer.unwrapEffect(Effect.map(Terminal, (terminal) => {
     const chosen = format ?? (terminal.interactive ? "pretty" : "logfmt")
     return Logger.replace(Logger.defaultLogger, Logger.map(logLines(chosen, terminal.colour), terminal.writeLine))
   }))
 
-/** Takes the status line away when the scope closes, so that the shell's prompt starts on a clean line. */
-export const statusLineScope: Effect.Effect<void, never, Terminal | Scope.Scope> = Effect.flatMap(
+/** Takes the live lines away when the scope closes, so that the shell's prompt starts on a clean line. */
+export const liveScope: Effect.Effect<void, never, Terminal | Scope.Scope> = Effect.flatMap(
   Terminal,
-  (terminal) => Effect.addFinalizer(() => terminal.showStatus(""))
+  (terminal) => Effect.addFinalizer(() => terminal.showBlock([]))
 )

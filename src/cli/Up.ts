@@ -36,7 +36,7 @@ export const upCommand = Command.make(
         terminal.writeLine(`\n  Dashboard  ${server.url}/`)
         terminal.writeLine(`  Data       ${server.dataDir}`)
         terminal.writeLine("  Stop       Ctrl-C\n")
-        yield* showStatus(agent)
+        yield* showStatus(agent, { dashboard: `${server.url}/`, stdin: choice.stdin })
         return yield* Effect.never
       })
       return yield* Effect.scoped(work).pipe(Effect.mapError(toFailure), Effect.provide(loggerLayer(format)))

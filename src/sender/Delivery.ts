@@ -1,5 +1,18 @@
 import type { HttpClient } from "@effect/platform"
-import { Cause, Deferred, Duration, Effect, Fiber, Option, type Redacted, Schedule, type Scope } from "effect"
+import {
+  Cause,
+  Clock,
+  Deferred,
+  Duration,
+  Effect,
+  Fiber,
+  Option,
+  type Redacted,
+  Schedule,
+  ScheduleDecision,
+  ScheduleIntervals,
+  type Scope
+} from "effect"
 import type { LossLedger } from "../telemetry/LossLedger.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import type { Endpoint } from "../wire/Endpoint.js"
@@ -45,6 +58,9 @@ export interface DeliveryOptions {
   readonly plain: PlainFormat | undefined
 }
 
+/** What is waited for: the next attempt on the socket or over HTTP, or the next look at what stopped delivery. */
+type Way = "socket" | "http" | "recheck"
+
 /** Delivery of one outbox, running as long as its scope. */
 export interface Delivery {
   /** Waits until all that the outbox holds now is acknowledged. */
@@ -72,8 +88,23 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
         httpOptions,
         makePlainDelivery({ outbox, positions, status, ledger, format: plain })
       )
-    const socketDelays = yield* Schedule.driver(retrySchedule)
-    const httpDelays = yield* Schedule.driver(retrySchedule)
+    /** When each way is tried again, ms since the epoch. */
+    const due = new Map<Way, number>()
+    const noteDue = (way: Way, at: number | undefined): void => {
+      if (at === undefined) due.delete(way)
+      else due.set(way, Math.max(at, due.get(way) ?? 0))
+      status.retryAt = due.size === 0 ? undefined : Math.min(...due.values())
+    }
+    const makeDelays = (way: Way) =>
+      Effect.map(
+        Schedule.driver(Schedule.onDecision(retrySchedule, (_, decision) =>
+          Effect.sync(() => {
+            if (ScheduleDecision.isContinue(decision)) noteDue(way, ScheduleIntervals.start(decision.intervals))
+          }))),
+        (driver) => ({ way, driver })
+      )
+    const socketDelays = yield* makeDelays("socket")
+    const httpDelays = yield* makeDelays("http")
 
     let state: DeliveryState = { _tag: "Connecting", failures: 0 }
     let welcomes = 0
@@ -139,11 +170,24 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
         return error._tag === "DeliveryFailure" ? error.retryAfterMillis ?? 0 : 0
       })
 
-    const pause = (delays: typeof socketDelays, atLeast: number): Effect.Effect<void> =>
-      Effect.all([Effect.ignore(delays.next(undefined)), Effect.sleep(Duration.millis(atLeast))], {
-        concurrency: "unbounded",
-        discard: true
-      })
+    /** Waits for at least so long, and lets it be known until when. */
+    const waitFor = (way: Way, atLeast: Duration.Duration, wait: Effect.Effect<void>): Effect.Effect<void> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        noteDue(way, now + Duration.toMillis(atLeast))
+        return wait
+      }).pipe(Effect.ensuring(Effect.sync(() => noteDue(way, undefined))))
+
+    const pause = ({ driver, way }: typeof socketDelays, asked: number): Effect.Effect<void> => {
+      const atLeast = Duration.millis(asked)
+      return waitFor(
+        way,
+        atLeast,
+        Effect.all([Effect.ignore(driver.next(undefined)), Effect.sleep(atLeast)], {
+          concurrency: "unbounded",
+          discard: true
+        })
+      )
+    }
 
     /** One life of a socket: opens it and delivers until it is lost. Gives how long the server asks to wait. */
     const socketLife = (onOpen: Effect.Effect<void>): Effect.Effect<number> =>
@@ -153,7 +197,7 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
         yield* on({ _tag: "Welcomed" })
         const healthy = Effect.sleep(HEALTHY_PERIOD).pipe(
           Effect.zipRight(on({ _tag: "Healthy" })),
-          Effect.zipRight(socketDelays.reset)
+          Effect.zipRight(socketDelays.driver.reset)
         )
         yield* Effect.forkScoped(healthy)
         // Released here and not for an attempt that failed: HTTP may be delivering beside it.
@@ -178,7 +222,7 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
       let opened = false
       const http = yield* Effect.forkScoped(Effect.gen(function*() {
         while (true) {
-          const asked = yield* httpLife(httpDelays.reset)
+          const asked = yield* httpLife(httpDelays.driver.reset)
           if (state._tag === "Stopped") return yield* Deferred.succeed(over, 0)
           yield* pause(httpDelays, asked)
         }
@@ -228,7 +272,10 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
         case "HttpWaiting":
           return Effect.map(fallBack, noteAsked)
         case "Stopped":
-          return Effect.zipRight(Effect.sleep(RECHECK_INTERVAL), on({ _tag: "RecheckDue" }))
+          return Effect.zipRight(
+            waitFor("recheck", RECHECK_INTERVAL, Effect.sleep(RECHECK_INTERVAL)),
+            on({ _tag: "RecheckDue" })
+          )
         case "Rechecking":
           return recheck
       }

@@ -68,6 +68,7 @@ export const makePlainDelivery = ({ format, ledger, outbox, positions, status }:
     refusedLate: (count, reason) =>
       Effect.suspend(() => {
         if (count !== "unknown") status.rejected += count
+        status.lastRejection = reason
         return Effect.zipRight(
           ledger.record({ source: "sender", reason: "server-rejected", count, detail: reason }),
           Effect.logWarning(`the server refused metrics after they had been taken as delivered: ${reason}`)

@@ -157,6 +157,7 @@ export const makePositions = (
       const first = rejected[0]
       if (count === 0 || first === undefined) return
       status.rejected += count
+      status.lastRejection = first[1]
       yield* ledger.recordDeclared({
         source: "sender",
         reason: "server-rejected",

@@ -107,6 +107,7 @@ export const makeStoredOutbox = (
   Effect.gen(function*() {
     const ledger = yield* LossLedger
     const { sender: status } = yield* PipelineStatus
+    status.capacityBytes = limits.maxBytes
     const appending = yield* Effect.makeSemaphore(1)
     const appended = Effect.unsafeMakeLatch(false)
     const room = Effect.unsafeMakeLatch(false)

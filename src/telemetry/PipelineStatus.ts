@@ -33,6 +33,8 @@ export interface SenderStatus {
   acknowledged: number
   /** Refused by the server, kept as dead letters. */
   rejected: number
+  /** Why the server refused the newest of them. */
+  lastRejection: string | undefined
   /** Dropped from a full outbox. */
   dropped: number
   /** Whether it delivers in plain mode: at least once, to a server that keeps no account. */
@@ -42,8 +44,12 @@ export interface SenderStatus {
   /** In the outbox, not yet acknowledged. */
   pending: number
   pendingBytes: number
+  /** What `pendingBytes` may grow to; `undefined` where there is no outbox. */
+  capacityBytes: number | undefined
   batchesSent: number
   reconnects: number
+  /** When delivery tries again what failed, ms since the epoch; `undefined` while it waits for no such time. */
+  retryAt: number | undefined
   /** Last acknowledgement, ms since the epoch. */
   lastAcknowledgedAt: number | undefined
   lastError: string | undefined
@@ -78,13 +84,16 @@ export class PipelineStatus extends Effect.Service<PipelineStatus>()("metrics-co
       accepted: 0,
       acknowledged: 0,
       rejected: 0,
+      lastRejection: undefined,
       dropped: 0,
       plain: false,
       unverified: 0,
       pending: 0,
       pendingBytes: 0,
+      capacityBytes: undefined,
       batchesSent: 0,
       reconnects: 0,
+      retryAt: undefined,
       lastAcknowledgedAt: undefined,
       lastError: undefined
     }

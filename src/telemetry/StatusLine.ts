@@ -1,3 +1,5 @@
+import { displayWidth } from "../domain/DisplayWidth.js"
+import { printableLine } from "../domain/Printable.js"
 import type { PipelineSnapshot } from "./PipelineStatus.js"
 
 const units = ["", "k", "M", "G", "T"]
@@ -32,7 +34,7 @@ export const renderStatusLine = (
 ): string => {
   const perSecond = (read: (snapshot: PipelineSnapshot) => number): string =>
     `${formatCount(Math.max(0, (read(now) - read(before)) * 1000 / millis))}/s`
-  const failing = now.generators.filter(({ state }) => state === "waiting").map(({ name }) => name)
+  const failing = now.generators.filter(({ state }) => state === "waiting").map(({ name }) => printableLine(name))
   const parts = [
     now.sender.transport,
     `in ${perSecond(gathered)}`,
@@ -48,7 +50,7 @@ export const renderStatusLine = (
   let line = ""
   for (const part of parts) {
     const longer = line === "" ? part : `${line} · ${part}`
-    if (longer.length > width - 1) break
+    if (displayWidth(longer) > width - 1) break
     line = longer
   }
   return line

@@ -29,7 +29,7 @@ const mayKnow: { readonly [room: string]: ReadonlyArray<string> } = {
   "client": ["domain", "wire"],
   "server": [...parts, "store"],
   "cli": [...inner, "MetricsPipeline.ts", "client", "server"],
-  "Cli.ts": ["cli", "generators"],
+  "Cli.ts": ["cli", "domain", "generators"],
   "testing": [...inner, "MetricsPipeline.ts", "client", "server"],
   "index.ts": [...inner, "MetricsPipeline.ts", "client", "server", "Cli.ts"],
   "bin.ts": ["Cli.ts"],

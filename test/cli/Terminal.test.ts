@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, FastCheck, Logger } from "effect"
-import { type LogFormat, logLines, printable, printableJson, printableLine } from "../../src/cli/Terminal.js"
+import { Cause, Effect, Logger } from "effect"
+import { type LogFormat, logLines } from "../../src/cli/Terminal.js"
 
 // Control characters of both sets, and those that turn the direction of text.
 const harmful = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/
@@ -14,23 +14,6 @@ const logged = (format: LogFormat, entry: Effect.Effect<void>): Effect.Effect<st
     yield* Effect.provide(entry, Logger.replace(Logger.defaultLogger, logger))
     return lines.join("\n")
   })
-
-describe("what is shown on a terminal", () => {
-  it("holds no control character, and as JSON is still what it was", () => {
-    FastCheck.assert(FastCheck.property(FastCheck.string({ unit: "binary" }), (text) => {
-      expect(printable(text)).not.toMatch(harmful)
-      expect(printableLine(text)).not.toMatch(/\n/)
-      const json = printableJson({ [text]: text })
-      expect(json).not.toMatch(harmful)
-      expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify({ [text]: text })))
-    }))
-  })
-
-  it("keeps what people write: tabs, line breaks, letters of every script", () => {
-    const text = "a\tb\nčeština, 中文, עברית, 👍🏽"
-    expect(printable(text)).toBe(text)
-  })
-})
 
 for (const format of ["pretty", "logfmt", "json"] as const) {
   describe(`a log line as ${format}`, () => {

@@ -26,13 +26,16 @@ describe("the state of the server", () => {
           accepted: 5,
           acknowledged: 5,
           rejected: 0,
+          lastRejection: undefined,
           dropped: 0,
           plain: false,
           unverified: 0,
           pending: 0,
           pendingBytes: 0,
+          capacityBytes: undefined,
           batchesSent: 1,
           reconnects: 0,
+          retryAt: undefined,
           lastAcknowledgedAt: undefined,
           lastError: undefined
         }
