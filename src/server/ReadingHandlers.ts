@@ -1,9 +1,9 @@
 import { Headers, HttpApiBuilder, type HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
-import { Effect, Either, Option, Stream } from "effect"
+import { Effect, Either, Stream } from "effect"
 import type { QueryError, StoreError } from "../store/MetricStore.js"
 import { Api } from "../wire/Api.js"
-import { latestJson, queryJson, seriesEntry } from "./AnswerJson.js"
+import { latestJson, seriesEntry } from "./AnswerJson.js"
 import { storeProblem } from "./Ingest.js"
 import { liveEvents } from "./Live.js"
 import { nextTurn } from "../domain/nextTurn.js"
@@ -75,21 +75,14 @@ export const refuseReading = (
 
 const encoder = new TextEncoder()
 
-/** Sends pieces of JSON, giving sockets a turn between two of them. */
-const inPieces = (pieces: Iterator<string>): HttpServerResponse.HttpServerResponse => {
-  const first = pieces.next()
-  const second = first.done === true ? first : pieces.next()
-  if (first.done !== true && second.done === true) return jsonText(first.value)
-  const rest = Stream.repeatEffectOption(Effect.flatMap(nextTurn, () => {
-    const piece = pieces.next()
-    return piece.done === true ? Effect.fail(Option.none()) : Effect.succeed(piece.value)
-  }))
+/** Sends the pieces of a JSON text, giving sockets a turn between two of them. */
+const inPieces = (pieces: ReadonlyArray<Uint8Array>): HttpServerResponse.HttpServerResponse => {
+  const contentType = "application/json"
+  const [whole, ...rest] = pieces
+  if (rest.length === 0) return HttpServerResponse.uint8Array(whole, { contentType })
   return HttpServerResponse.stream(
-    Stream.fromIterable([first, second].flatMap((piece) => piece.done === true ? [] : [piece.value])).pipe(
-      Stream.concat(rest),
-      Stream.map((piece) => encoder.encode(piece))
-    ),
-    { contentType: "application/json" }
+    Stream.fromIterable(pieces).pipe(Stream.rechunk(1), Stream.tap(() => nextTurn)),
+    { contentType, contentLength: pieces.reduce((sum, { length }) => sum + length, 0) }
   )
 }
 
@@ -107,9 +100,9 @@ export const readingHandlers = (parts: ServerParts) => {
       .handleRaw("query", ({ request }) =>
         Either.mapLeft(parseQuery(parametersOf(request)), badParameter).pipe(
           Effect.flatMap(({ fields, query }) =>
-            Effect.map(store.query({ ...query, fields }), (answer) => {
+            Effect.map(store.queryText({ ...query, fields }), (pieces) => {
               counters.queries++
-              return inPieces(queryJson(answer, fields))
+              return inPieces(pieces)
             })
           ),
           Effect.catchAll(refuseReading(parts, request))

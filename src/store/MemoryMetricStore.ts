@@ -5,15 +5,18 @@ import { LiveFeed } from "./LiveFeed.js"
 import {
   type CommitResult,
   MetricStore,
+  type QueryAnswer,
   type QueryError,
   type Rejection,
   type SeriesFilter,
   type StoredLoss,
+  type StoreQuery,
   StreamOwnedError,
   type StreamWriter
 } from "./MetricStore.js"
 import { nextTurn } from "../domain/nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
+import { answerText } from "./query/AnswerText.js"
 import { startQuery } from "./query/QueryRun.js"
 import { learnHere, makeSeriesMatcher, type SeriesMatcher } from "./query/SeriesMatcher.js"
 import { DEFAULT_MAX_LOSSES } from "./Prune.js"
@@ -82,6 +85,24 @@ const make = (
           () => matcher.matches
         ))
 
+    const query = (query: StoreQuery): Effect.Effect<QueryAnswer, QueryError> =>
+      Effect.gen(function*() {
+        const matches = yield* matching(query)
+        const run = yield* startQuery(query, index.select(query, matches))
+        // Rows are never changed in place: this is a snapshot.
+        const snapshot = rows
+        let read = 0
+        for (const { columns, from, to } of snapshot) {
+          if (to < run.from || from >= run.to()) continue
+          run.add(columns)
+          read += columns.time.length
+          if (read < slice) continue
+          read = 0
+          yield* nextTurn
+        }
+        return yield* run.answer()
+      })
+
     return MetricStore.of({
       id,
       openStream: (writer, isCurrentOwner) =>
@@ -135,23 +156,8 @@ const make = (
           live.publish(kept)
           return late
         }),
-      query: (query) =>
-        Effect.gen(function*() {
-          const matches = yield* matching(query)
-          const run = yield* startQuery(query, index.select(query, matches))
-          // Rows are never changed in place: this is a snapshot.
-          const snapshot = rows
-          let read = 0
-          for (const { columns, from, to } of snapshot) {
-            if (to < run.from || from >= run.to()) continue
-            run.add(columns)
-            read += columns.time.length
-            if (read < slice) continue
-            read = 0
-            yield* nextTurn
-          }
-          return yield* run.answer()
-        }),
+      query,
+      queryText: (asked) => Effect.flatMap(query(asked), (answer) => answerText(answer, asked.fields !== false)),
       series: (filter) => Effect.suspend(() => Either.map(matching(filter), (matches) => index.infos(filter, matches))),
       latest: (filter) =>
         Effect.flatMap(

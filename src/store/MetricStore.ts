@@ -247,6 +247,11 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
    */
   readonly commitPlain: (points: Points) => Effect.Effect<ReadonlyArray<number>, StoreError>
   readonly query: (query: StoreQuery) => Effect.Effect<QueryAnswer, StoreError | QueryError>
+  /**
+   * The same as the text of `GET /api/query`: JSON in UTF-8, in pieces that belong one after another. Where another
+   * thread reads, it writes too, and this one does no more than hand bytes on.
+   */
+  readonly queryText: (query: StoreQuery) => Effect.Effect<ReadonlyArray<Uint8Array>, StoreError | QueryError>
   readonly series: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<SeriesInfo>, StoreError | QueryError>
   /** The newest point of each series; points more than 5 min in the future do not count. */
   readonly latest: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<LatestPoint>, StoreError | QueryError>

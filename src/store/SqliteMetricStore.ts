@@ -254,6 +254,7 @@ const make = (
           )
         }),
       query: reader.ask,
+      queryText: reader.askText,
       series: (filter) =>
         Effect.flatMap(reader.matching(filter), (matches) => reading(() => index.infos(filter, matches))),
       latest: (filter) =>

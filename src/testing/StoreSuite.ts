@@ -80,6 +80,22 @@ const shape = (answer: QueryAnswer): { readonly [host: string]: ReadonlyArray<re
     time.map((t, i) => [(t - t0) / 1000, value[i]] as const)
   ]))
 
+/** What the text of an answer says. */
+const parsedText = (pieces: ReadonlyArray<Uint8Array>): unknown => JSON.parse(Buffer.concat(pieces).toString("utf8"))
+
+/** An answer as `GET /api/query` gives it. */
+const wireForm = (answer: QueryAnswer, { fields: withFields = true }: StoreQuery): unknown => ({
+  series: answer.series.map(({ fields, metricType, origin, tags, time, value }) => ({
+    origin,
+    metric_type: metricType,
+    tags,
+    points: time.map((at, i) => withFields ? [at, value[i], fields[i] ?? {}] : [at, value[i]])
+  })),
+  truncated: answer.truncated,
+  ...(answer.overflow === undefined ? {} : { overflow: answer.overflow }),
+  ...(answer.cursor === undefined ? {} : { cursor: answer.cursor })
+})
+
 const valuesOf = (store: Store, query: Partial<StoreQuery> = {}) =>
   Effect.map(store.query({ ...everything, ...query }), ({ series }) => series.flatMap(({ value }) => value))
 
@@ -564,6 +580,27 @@ const queries: ReadonlyArray<StoreCheck> = [
         }
         assert.deepEqual(Object.fromEntries(joined), whole)
       }
+    })),
+  check("the text of an answer says the same", (store) =>
+    Effect.gen(function*() {
+      yield* store.commitPlain(pointsOf([...run(a, 15_000), ...run(b, 15_000), [d, t0, 1e-7], [d, t0 + 1, -1 / 3]]))
+      const quoted = makeSeries("suite \"ü\"", "load\n", { "k\u2028": "\ud83d\ude00\\" })
+      yield* store.commitPlain({ series: [quoted], time: [t0], value: [1e300], fields: [{ ply: 7, note: ["é"] }] })
+      const buckets = { step: 60_000, aggregate: "avg" } as const
+      const queries: ReadonlyArray<Partial<StoreQuery>> = [
+        {},
+        { fields: false },
+        { limit: 3 },
+        { buckets },
+        { buckets, fields: false },
+        { metricType: "nothing" }
+      ]
+      for (const query of queries) {
+        const asked = { ...everything, ...query }
+        assert.deepEqual(parsedText(yield* store.queryText(asked)), wireForm(yield* store.query(asked), asked))
+      }
+      const error = yield* Effect.flip(store.queryText({ ...everything, limit: 0 }))
+      assert.equal(error._tag, "QueryError")
     })),
   check("a question that cannot be answered says what to change", (store) =>
     Effect.gen(function*() {

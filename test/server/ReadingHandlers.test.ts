@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, FiberId, Layer, Stream } from "effect"
 import * as Http from "node:http"
 import { MetricStore, QueryError, StoreError } from "../../src/store/MetricStore.js"
+import { answerText } from "../../src/store/query/AnswerText.js"
 import { memoryStore, post, request, startServer } from "./TestServer.js"
 
 const metric = (value: number, timestamp: number, metadata: object = {}) => ({
@@ -123,7 +124,7 @@ describe("reading over HTTP", () => {
         truncated: false
       })
     }).pipe(Effect.provide(withStore(() => ({
-      query: () => Effect.succeed({ series: [one("a"), one("b")], truncated: false })
+      queryText: () => answerText({ series: [one("a"), one("b")], truncated: false }, false)
     }))))
   })
 
@@ -143,7 +144,7 @@ describe("reading over HTTP", () => {
     }).pipe(Effect.provide(withStore(() => {
       const broken = new StoreError({ reason: "Failed", message: "/secret" })
       return {
-        query: () => new QueryError({ reason: "Invalid", message: "cursor: is none of ours" }),
+        queryText: () => new QueryError({ reason: "Invalid", message: "cursor: is none of ours" }),
         series: () => broken,
         latest: () => Effect.die(new Error("/secret")),
         stats: broken
@@ -162,7 +163,7 @@ describe("reading over HTTP", () => {
         json: { code: "query-too-large", message: "TooLarge of large" }
       })
     }).pipe(Effect.provide(withStore(() => ({
-      query: ({ metricType = "" }) => {
+      queryText: ({ metricType = "" }) => {
         const reason = metricType === "long" ? "TooLong" : "TooLarge"
         return new QueryError({ reason, message: `${reason} of ${metricType}` })
       }
@@ -178,7 +179,7 @@ describe("reading over HTTP", () => {
       yield* Fiber.interrupt(asking)
       yield* Deferred.await(stopped)
     }).pipe(Effect.provide(withStore(() => ({
-      query: () =>
+      queryText: () =>
         Effect.onInterrupt(
           Effect.zipRight(Deferred.succeed(began, undefined), Effect.never),
           () => Deferred.succeed(stopped, undefined)

@@ -5,7 +5,7 @@ import { aggregates } from "../../src/domain/Aggregate.js"
 import type { JsonObject } from "../../src/domain/Json.js"
 import { makeSeries } from "../../src/domain/Series.js"
 import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
-import { MetricStore, type StoreQuery, type TagCondition } from "../../src/store/MetricStore.js"
+import { MetricStore, type QueryAnswer, type StoreQuery, type TagCondition } from "../../src/store/MetricStore.js"
 import { SqliteMetricStore, type SqliteMetricStoreOptions } from "../../src/store/SqliteMetricStore.js"
 import { QueryThread } from "../../src/store/query/QueryThread.js"
 import { scanWorker } from "./query/scanWorker.js"
@@ -110,7 +110,12 @@ const ask = (query: StoreQuery): Effect.Effect<OracleAnswer, unknown, MetricStor
     let reached = -Infinity
     let cursor: string | undefined
     do {
-      const answer = yield* store.query({ ...query, cursor })
+      const asked = { ...query, cursor }
+      const answer = yield* store.query(asked)
+      if (cursor === undefined) {
+        const text = Buffer.concat(yield* store.queryText(asked)).toString("utf8")
+        assert.equal(text, textOf(answer, asked.fields !== false))
+      }
       let upTo = reached
       for (const series of answer.series) {
         const own = whole.get(nameOf(series)) ?? []
@@ -125,6 +130,20 @@ const ask = (query: StoreQuery): Effect.Effect<OracleAnswer, unknown, MetricStor
       cursor = answer.cursor
     } while (cursor !== undefined)
     return whole
+  })
+
+/** What `JSON.stringify` makes of an answer in the form of `GET /api/query`. */
+const textOf = ({ series, ...rest }: QueryAnswer, withFields: boolean): string =>
+  JSON.stringify({
+    series: series.map(({ fields, metricType, origin, tags, time, value }) => ({
+      origin,
+      metric_type: metricType,
+      tags,
+      points: time.map((at, i) => withFields ? [at, value[i], fields[i] ?? {}] : [at, value[i]])
+    })),
+    truncated: rest.truncated,
+    overflow: rest.overflow,
+    cursor: rest.cursor
   })
 
 const inOrder = (answer: OracleAnswer) => Array.from(answer).toSorted(([a], [b]) => a < b ? -1 : 1)

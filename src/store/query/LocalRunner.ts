@@ -2,9 +2,10 @@ import { Effect, type Scope } from "effect"
 import { storeClosed, storeError } from "../GroupCommit.js"
 import type { StoreError } from "../MetricStore.js"
 import { nextTurn } from "../../domain/nextTurn.js"
+import { answerText } from "./AnswerText.js"
 import { judgePatterns } from "./PatternJudge.js"
 import type { QueryRunner } from "./QueryRunner.js"
-import { type Scan, ScannedFile } from "./Scan.js"
+import { type Scan, ScannedFile, type ScanRequest } from "./Scan.js"
 
 /** Works in this thread, in slices between which sockets have their turn. */
 export const makeLocalRunner = (path: string): Effect.Effect<QueryRunner, never, Scope.Scope> =>
@@ -26,12 +27,20 @@ export const makeLocalRunner = (path: string): Effect.Effect<QueryRunner, never,
         return { answer: yield* scan.answer(), damaged: scan.damaged }
       })
 
+    const scan = (request: ScanRequest) =>
+      Effect.acquireUseRelease(
+        Effect.flatten(attempt(() => file.begin(request))),
+        read,
+        (scan) => Effect.sync(() => scan.end())
+      )
+
     return {
-      scan: (request) =>
-        Effect.acquireUseRelease(
-          Effect.flatten(attempt(() => file.begin(request))),
-          read,
-          (scan) => Effect.sync(() => scan.end())
+      scan,
+      scanText: (request) =>
+        Effect.flatMap(
+          scan(request),
+          ({ answer, damaged }) =>
+            Effect.map(answerText(answer, request.query.fields !== false), (text) => ({ answer: text, damaged }))
         ),
       judge: (questions) => Effect.suspend(() => judgePatterns(questions))
     }

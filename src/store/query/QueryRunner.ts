@@ -4,8 +4,8 @@ import type { PatternQuestion, PatternVerdicts } from "./PatternJudge.js"
 import type { DamagedChunk, ScanRequest } from "./Scan.js"
 
 /** An answer, and what could not be read for it. */
-export interface ScanResult {
-  readonly answer: QueryAnswer
+export interface ScanResult<A> {
+  readonly answer: A
   readonly damaged: ReadonlyArray<DamagedChunk>
 }
 
@@ -15,7 +15,11 @@ export interface ScanResult {
  */
 export interface QueryRunner {
   /** Reads points. The request must not be older than the last point that is to be found. */
-  readonly scan: (request: ScanRequest) => Effect.Effect<ScanResult, StoreError | QueryError>
+  readonly scan: (request: ScanRequest) => Effect.Effect<ScanResult<QueryAnswer>, StoreError | QueryError>
+  /** Reads points, and writes the answer as text, in pieces. */
+  readonly scanText: (
+    request: ScanRequest
+  ) => Effect.Effect<ScanResult<ReadonlyArray<Uint8Array>>, StoreError | QueryError>
   /** Finds out what patterns of users say; fails when one takes too long. */
   readonly judge: (
     questions: ReadonlyArray<PatternQuestion>

@@ -6,7 +6,7 @@ import { lowerPriority } from "./lowerPriority.js"
 import { transferOf } from "./PackedPoints.js"
 import { judgePatterns } from "./PatternJudge.js"
 import { type Scan, ScannedFile, type ScannedSeries } from "./Scan.js"
-import { type AnswerPart, type FromWorker, packAnswer, type ToWorker, unpackRequest } from "./WorkerMessages.js"
+import { type AnswerPiece, type FromWorker, piecesOf, type ToWorker, unpackRequest } from "./WorkerMessages.js"
 
 // The thread that reads for the queries of one store: what it is told and what
 // it answers stands in WorkerMessages.ts. Its data is the path of the file.
@@ -18,18 +18,23 @@ if (port === null || typeof path !== "string") throw new Error("is to be started
 // What is to be stored has somebody waiting for it who sends more; a query may take a little longer.
 lowerPriority()
 
+interface Job {
+  readonly scan: Scan
+  readonly asked: Extract<ToWorker, { readonly type: "scan" }>
+}
+
 const file = new ScannedFile(path)
 const named = new Map<number, Array<ScannedSeries>>()
 // In the order of their next slice.
-const scans = new Map<number, Scan>()
-const answers = new Map<number, Iterator<AnswerPart, undefined>>()
+const scans = new Map<number, Job>()
+const answers = new Map<number, Iterator<AnswerPiece, undefined>>()
 
 const send = (message: FromWorker, transfer: ReadonlyArray<ArrayBuffer> = []): void =>
   port.postMessage(message, Array.from(transfer))
 
 const forget = (id: number): void => {
   named.delete(id)
-  scans.get(id)?.end()
+  scans.get(id)?.scan.end()
   scans.delete(id)
   answers.delete(id)
 }
@@ -50,33 +55,35 @@ const attempt = (id: number, run: () => void): void => {
   }
 }
 
-const sendPart = (id: number, parts: Iterator<AnswerPart, undefined>): void => {
-  const { value: part } = parts.next()
-  if (part === undefined) return
-  if (part.end === undefined) answers.set(id, parts)
+const sendPiece = (id: number, pieces: Iterator<AnswerPiece, undefined>): void => {
+  const { value: piece } = pieces.next()
+  if (piece === undefined) return
+  const isText = piece.type === "text"
+  if ((isText ? piece : piece.part).end === undefined) answers.set(id, pieces)
   else forget(id)
-  send({ type: "part", id, part }, transferOf(part.points))
+  send({ ...piece, id }, isText ? [piece.bytes.buffer] : transferOf(piece.part.points))
 }
 
-const step = (id: number, scan: Scan): void => {
+const step = (id: number, job: Job): void => {
+  const { asked, scan } = job
   if (!scan.step()) {
     // Behind the others: a long one holds up a short one by slices only.
     scans.delete(id)
-    scans.set(id, scan)
+    scans.set(id, job)
     return
   }
   scan.end()
   scans.delete(id)
   const answer = scan.answer()
   if (Either.isLeft(answer)) refuse(id, answer.left)
-  else sendPart(id, packAnswer(answer.right, scan.damaged))
+  else sendPiece(id, piecesOf(answer.right, scan.damaged, asked))
 }
 
 let turning = false
 
 const turn = (): void => {
-  for (const [id, scan] of scans) {
-    attempt(id, () => step(id, scan))
+  for (const [id, job] of scans) {
+    attempt(id, () => step(id, job))
     break
   }
   turning = scans.size > 0
@@ -103,14 +110,14 @@ const take = (message: ToWorker): void => {
         const begun = file.begin({ query: message.query, series: named.get(id) ?? [] })
         named.delete(id)
         if (Either.isLeft(begun)) return refuse(id, begun.left)
-        scans.set(id, begun.right)
+        scans.set(id, { scan: begun.right, asked: message })
         if (!turning) setImmediate(turn)
         turning = true
         return
       }
       case "more": {
-        const parts = answers.get(id)
-        if (parts !== undefined) sendPart(id, parts)
+        const pieces = answers.get(id)
+        if (pieces !== undefined) sendPiece(id, pieces)
         return
       }
       case "judge": {

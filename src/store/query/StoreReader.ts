@@ -10,8 +10,9 @@ import {
   type StoreQuery
 } from "../MetricStore.js"
 import type { SeriesIndex } from "../SeriesIndex.js"
+import type { ScanResult } from "./QueryRunner.js"
 import { QueryThread } from "./QueryThread.js"
-import type { DamagedChunk, ScannedSeries } from "./Scan.js"
+import type { DamagedChunk, ScannedSeries, ScanRequest } from "./Scan.js"
 import { makeSeriesMatcher, type SeriesMatcher } from "./SeriesMatcher.js"
 
 /** Most queries that read at the same time; others wait. */
@@ -28,6 +29,8 @@ export interface QueryLimits {
 /** Answers queries from snapshots of a store, beside whoever writes. */
 export interface StoreReader {
   readonly ask: (query: StoreQuery) => Effect.Effect<QueryAnswer, StoreError | QueryError>
+  /** The answer as JSON text, in pieces. */
+  readonly askText: (query: StoreQuery) => Effect.Effect<ReadonlyArray<Uint8Array>, StoreError | QueryError>
   /** What tells the series that a filter means, of all that are known now. */
   readonly matching: (filter: SeriesFilter) => Effect.Effect<(series: Series) => boolean, StoreError | QueryError>
   readonly matcher: (filter: SeriesFilter) => Effect.Effect<StoreMatcher, QueryError>
@@ -93,23 +96,29 @@ export const makeStoreReader = (
         return Effect.logError(`${path}: chunk ${chunk} cannot be read and is left out: ${message}`)
       }, { discard: true })
 
-    const answer = (query: StoreQuery) =>
-      Effect.gen(function*() {
-        const series = select(query, yield* matching(query))
-        if (series.length > maxSeries) {
-          return yield* new QueryError({
-            reason: "TooLarge",
-            message: `the filter means ${series.length} series, and a query may read ${maxSeries}; ` +
-              "name a metric type, an origin, or more tags"
-          })
-        }
-        const { answer, damaged } = yield* runner.scan({ query, series })
-        yield* report(damaged)
-        return answer
-      })
+    const answer = <A>(
+      query: StoreQuery,
+      scan: (request: ScanRequest) => Effect.Effect<ScanResult<A>, StoreError | QueryError>
+    ) =>
+      inTime(
+        permits.withPermits(1)(Effect.gen(function*() {
+          const series = select(query, yield* matching(query))
+          if (series.length > maxSeries) {
+            return yield* new QueryError({
+              reason: "TooLarge",
+              message: `the filter means ${series.length} series, and a query may read ${maxSeries}; ` +
+                "name a metric type, an origin, or more tags"
+            })
+          }
+          const { answer, damaged } = yield* scan({ query, series })
+          yield* report(damaged)
+          return answer
+        }))
+      )
 
     return {
-      ask: (query) => inTime(permits.withPermits(1)(answer(query))),
+      ask: (query) => answer(query, runner.scan),
+      askText: (query) => answer(query, runner.scanText),
       matching: (filter) => inTime(matching(filter)),
       matcher: (filter) =>
         Effect.map(makeSeriesMatcher(filter), (matcher) => ({

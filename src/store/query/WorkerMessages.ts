@@ -2,6 +2,7 @@ import type { Tags } from "../../domain/Identity.js"
 import type { JsonObject } from "../../domain/Json.js"
 import { isOverflow } from "../Overflow.js"
 import type { QueryAnswer, QueryError, SeriesPoints, StoreError, StoreQuery } from "../MetricStore.js"
+import { writeAnswer } from "./AnswerText.js"
 import { type PackedPoints, PointPacker, unpackFields } from "./PackedPoints.js"
 import type { PatternQuestion, PatternVerdicts } from "./PatternJudge.js"
 import type { ScanResult } from "./QueryRunner.js"
@@ -42,22 +43,31 @@ export interface AnswerPart {
  * message each; `id` tells the jobs apart.
  *
  * - `series`: some of the series of a job that will be scanned
- * - `scan`: all series were named: open the snapshot now, and answer the first part
- * - `more`: answer the next part
+ * - `scan`: all series were named: open the snapshot now, and answer the first part, or piece of text
+ * - `more`: answer the next
  * - `end`: forget the job
  * - `close`: end by yourself
  */
 export type ToWorker =
   | { readonly type: "series"; readonly id: number; readonly part: RequestPart }
-  | { readonly type: "scan"; readonly id: number; readonly query: StoreQuery }
+  | { readonly type: "scan"; readonly id: number; readonly query: StoreQuery; readonly form: AnswerPiece["type"] }
   | { readonly type: "more"; readonly id: number }
   | { readonly type: "judge"; readonly id: number; readonly questions: ReadonlyArray<PatternQuestion> }
   | { readonly type: "end"; readonly id: number }
   | { readonly type: "close" }
 
-/** What a worker answers. A job that was `refused` or `failed`, or whose last part was given, is forgotten. */
+/** A piece of an answer: a part of it, or of its text, of which the last carries `end`. */
+export type AnswerPiece =
+  | { readonly type: "part"; readonly part: AnswerPart }
+  | {
+    readonly type: "text"
+    readonly bytes: Uint8Array<ArrayBuffer>
+    readonly end: { readonly damaged: ReadonlyArray<DamagedChunk> } | undefined
+  }
+
+/** What a worker answers. A job that was `refused` or `failed`, or whose last piece was given, is forgotten. */
 export type FromWorker =
-  | { readonly type: "part"; readonly id: number; readonly part: AnswerPart }
+  | AnswerPiece & { readonly id: number }
   | { readonly type: "judged"; readonly id: number; readonly verdicts: PatternVerdicts }
   | { readonly type: "refused"; readonly id: number; readonly reason: QueryError["reason"]; readonly message: string }
   | { readonly type: "failed"; readonly id: number; readonly reason: StoreError["reason"]; readonly message: string }
@@ -141,6 +151,22 @@ export function* packAnswer(
   return undefined
 }
 
+/** Takes an answer apart in the form that was asked for. */
+export function* piecesOf(
+  answer: QueryAnswer,
+  damaged: ReadonlyArray<DamagedChunk>,
+  { form, query }: Pick<Extract<ToWorker, { readonly type: "scan" }>, "form" | "query">
+): Generator<AnswerPiece, undefined> {
+  if (form === "part") {
+    for (const part of packAnswer(answer, damaged)) yield { type: "part", part }
+    return undefined
+  }
+  for (const { bytes, isLast } of writeAnswer(answer, query.fields !== false)) {
+    yield { type: "text", bytes, end: isLast ? { damaged } : undefined }
+  }
+  return undefined
+}
+
 interface Joined extends Omit<SeriesPoints, "time" | "value" | "fields"> {
   readonly time: Array<number>
   readonly value: Array<number>
@@ -161,7 +187,7 @@ export class AnswerJoiner {
   private readonly series: Array<Joined> = []
 
   /** Takes the next part in; answers the whole with the last. */
-  add({ end, goesOn, points, series }: AnswerPart): ScanResult | undefined {
+  add({ end, goesOn, points, series }: AnswerPart): ScanResult<QueryAnswer> | undefined {
     const fields = unpackFields(points)
     let at = 0
     series.forEach(({ count, ...own }, i) => {

@@ -5,7 +5,8 @@ import { QueryError, StoreError } from "../MetricStore.js"
 import { nextTurn } from "../../domain/nextTurn.js"
 import { transferOf } from "./PackedPoints.js"
 import type { QueryRunner, ScanResult } from "./QueryRunner.js"
-import { AnswerJoiner, type FromWorker, packRequest, type ToWorker } from "./WorkerMessages.js"
+import type { ScanRequest } from "./Scan.js"
+import { AnswerJoiner, type AnswerPiece, type FromWorker, packRequest, type ToWorker } from "./WorkerMessages.js"
 
 /** How long a worker may take to let go of a job before it counts as hung. */
 const patience = "5 seconds"
@@ -168,26 +169,46 @@ export const makeWorkerRunner = (path: string, script: URL): Effect.Effect<Query
         return Effect.onInterrupt(work(own, id), () => letGo(own, id))
       })
 
+    /** Reads for a query; `take` puts the pieces together, and answers the whole with the last. */
+    const read = <A>(
+      { query, series }: ScanRequest,
+      form: AnswerPiece["type"],
+      take: (reply: FromWorker) => Effect.Effect<ScanResult<A> | undefined, StoreError | QueryError>
+    ): Effect.Effect<ScanResult<A>, StoreError | QueryError> =>
+      job((thread, id) =>
+        Effect.gen(function*() {
+          for (const part of packRequest(query, series)) {
+            thread.post({ type: "series", id, part }, transferOf(part.points))
+            yield* nextTurn
+          }
+          let result = yield* take(yield* thread.ask({ type: "scan", id, query, form }))
+          while (result === undefined) {
+            yield* nextTurn
+            result = yield* take(yield* thread.ask({ type: "more", id }))
+          }
+          return result
+        })
+      )
+
     return {
-      scan: ({ query, series }) =>
-        job((thread, id) =>
-          Effect.gen(function*() {
-            for (const part of packRequest(query, series)) {
-              thread.post({ type: "series", id, part }, transferOf(part.points))
-              yield* nextTurn
-            }
-            const joiner = new AnswerJoiner()
-            let result: ScanResult | undefined
-            let reply = yield* thread.ask({ type: "scan", id, query })
-            while (true) {
-              if (reply.type !== "part") return yield* failOf(reply)
-              result = joiner.add(reply.part)
-              if (result !== undefined) return result
-              yield* nextTurn
-              reply = yield* thread.ask({ type: "more", id })
-            }
+      scan: (request) =>
+        Effect.suspend(() => {
+          const joiner = new AnswerJoiner()
+          return read(
+            request,
+            "part",
+            (reply) => reply.type === "part" ? Effect.succeed(joiner.add(reply.part)) : failOf(reply)
+          )
+        }),
+      scanText: (request) =>
+        Effect.suspend(() => {
+          const text: Array<Uint8Array> = []
+          return read(request, "text", (reply) => {
+            if (reply.type !== "text") return failOf(reply)
+            text.push(reply.bytes)
+            return Effect.succeed(reply.end === undefined ? undefined : { answer: text, damaged: reply.end.damaged })
           })
-        ),
+        }),
       judge: (questions) =>
         job((thread, id) =>
           Effect.flatMap(
