@@ -20,17 +20,16 @@ export const openChunks = (dataDir: string, settling: boolean): Effect.Effect<Co
     const writer = { stream, sender: "bench", owner: "", acked: 0 }
     let { next } = yield* store.openStream(writer, () => true)
 
+    const asked = (of: "series" | "group", query: Pick<StoreQuery, "from" | "to" | "buckets">): StoreQuery => ({
+      ...query,
+      metricType: "value",
+      tags: of === "series" ? { group: "g0", series: "s0" } : { group: "g0" },
+      fields: false,
+      limit: 10_000_000
+    })
     const ask = (of: "series" | "group", query: Pick<StoreQuery, "from" | "to" | "buckets">) =>
-      Effect.map(
-        store.query({
-          ...query,
-          metricType: "value",
-          tags: of === "series" ? { group: "g0", series: "s0" } : { group: "g0" },
-          fields: false,
-          limit: 10_000_000
-        }),
-        ({ series }) => answerOf(series.map(({ value }) => value))
-      )
+      Effect.map(store.query(asked(of, query)), ({ series }) => answerOf(series.map(({ value }) => value)))
+    const byMinute = { step: 60_000, aggregate: "avg" } as const
 
     return {
       commit: (points) => {
@@ -43,7 +42,8 @@ export const openChunks = (dataDir: string, settling: boolean): Effect.Effect<Co
       },
       latest: Effect.map(store.latest({}), (points) => answerOf([points.map(({ value }) => value)])),
       raw: (from, to) => ask("series", { from, to }),
-      minutes: (of, from, to) => ask(of, { from, to, buckets: { step: 60_000, aggregate: "avg" } }),
+      minutes: (of, from, to) => ask(of, { from, to, buckets: byMinute }),
+      minutesText: (from, to) => store.queryText(asked("group", { from, to, buckets: byMinute })),
       expire: (before) => store.expire(before),
       settle: Effect.repeat(Effect.delay(store.stats, "20 millis"), { until: ({ batches }) => batches === 0 })
     }

@@ -30,6 +30,8 @@ export interface Contender {
   readonly raw: (from: number, to: number) => Effect.Effect<Answer, unknown>
   /** Means by minute of the first series, or of the first group of series, each for itself. */
   readonly minutes: (of: "series" | "group", from: number, to: number) => Effect.Effect<Answer, unknown>
+  /** Means by minute of each series of the first group, as the JSON that a client is sent. */
+  readonly minutesText: (from: number, to: number) => Effect.Effect<void, unknown>
   /** Deletes what is older than `before`; answers how many points. */
   readonly expire: (before: number) => Effect.Effect<number, unknown>
   /** Waits until nothing is left to be written in another form. */

@@ -74,6 +74,10 @@ export const openRows = (dataDir: string): Effect.Effect<Contender, never, Scope
           const chosen = all().slice(0, of === "series" ? 1 : GROUP)
           return answerOf(chosen.map((id) => byMinute.all(id, from, to).map(({ mean }) => mean)))
         }),
+      minutesText: (from, to) =>
+        Effect.sync(() => {
+          JSON.stringify(all().slice(0, GROUP).map((id) => byMinute.all(id, from, to)))
+        }),
       expire: (before) => Effect.sync(() => expire(before)),
       settle: Effect.void
     }
