@@ -34,25 +34,25 @@ export const helpPages: ReadonlyArray<CommandHelp> = [
   auditHelp
 ]
 
-/** All commands: for what concerns no single one, as completions, or a word that names none. */
-export const everyCommand = callable(
-  helpPages,
-  Command.make(program).pipe(
-    Command.withSubcommands([
-      upCommand,
-      runCommand,
-      serveCommand,
-      sendCommand,
-      queryCommand,
-      tailCommand,
-      topCommand,
-      exportCommand,
-      importCommand,
-      backupCommand,
-      storeCommand,
-      checkCommand,
-      outboxCommand,
-      auditCommand
-    ])
-  )
+/** The tree of all commands, as @effect/cli reads calls by it. */
+export const commandTree = Command.make(program).pipe(
+  Command.withSubcommands([
+    upCommand,
+    runCommand,
+    serveCommand,
+    sendCommand,
+    queryCommand,
+    tailCommand,
+    topCommand,
+    exportCommand,
+    importCommand,
+    backupCommand,
+    storeCommand,
+    checkCommand,
+    outboxCommand,
+    auditCommand
+  ])
 )
+
+/** All commands: for what concerns no single one, as completions, or a word that names none. */
+export const everyCommand = callable(helpPages, commandTree)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { blocksOf, documents, read, root } from "./Documents.js"
+import { blocksFor, documents, placeOf, prose, read, root } from "./Documents.js"
 
 /** The anchor of a heading as GitHub makes it. */
 const anchorOf = (heading: string): string =>
@@ -14,8 +14,6 @@ const source = fs.readdirSync(path.join(root, "src"), { recursive: true, encodin
   .filter((name) => name.endsWith(".ts"))
   .map((name) => fs.readFileSync(path.join(root, "src", name), "utf8"))
   .join("\n")
-
-const prose = (document: string): string => read(document).replace(/^```.*?^```$/gms, "")
 
 describe("the documents", () => {
   it("link to files and headings that are there", () => {
@@ -50,12 +48,10 @@ describe("the documents", () => {
     const examples = fs.readdirSync(path.join(root, "test/examples"))
       .filter((name) => name.endsWith(".ts"))
       .map((name) => fs.readFileSync(path.join(root, "test/examples", name), "utf8"))
-    const code = documents.flatMap((document) =>
-      blocksOf(document)
-        .filter(({ language }) => language === "ts" || language === "js")
-        .map(({ text }) => ({ document, text: text.trim() }))
-    )
+    const code = blocksFor("code")
     expect(code.length).toBeGreaterThanOrEqual(7)
-    expect(code.filter(({ text }) => !examples.some((example) => example.includes(text)))).toEqual([])
+    expect(code.filter(({ text }) => !examples.some((example) => example.includes(text.trim()))).map(placeOf)).toEqual(
+      []
+    )
   })
 })

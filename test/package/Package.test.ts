@@ -1,5 +1,6 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { readdirSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
@@ -15,7 +16,7 @@ const example = (name: string, port = 5000): Effect.Effect<string> =>
     (text) => text.replaceAll("localhost:5000", `localhost:${port}`)
   )
 
-const names = ["dice.ts", "embed.ts", "filters.ts", "server.ts", "simulate.ts", "socket.ts", "swap.ts"]
+const names = readdirSync(examples).filter((name) => name.endsWith(".ts"))
 
 layer(Consumer.layer, { excludeTestServices: true, timeout: "5 minutes" })(
   "the package, packed and installed",
