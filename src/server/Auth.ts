@@ -10,7 +10,7 @@ export const SESSION_SECONDS = 30 * 86_400
 
 /** A request that is turned away: HTTP status, code and what to do. */
 export interface Refusal {
-  readonly status: 401 | 403 | 429
+  readonly status: 400 | 401 | 403 | 429
   readonly code: string
   readonly message: string
   readonly retryAfterSeconds?: number

@@ -1,8 +1,23 @@
 import { Effect } from "effect"
-import type { IncomingMessage } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http"
 import type { Auth, Refusal } from "./Auth.js"
 import { GuessLimit } from "./GuessLimit.js"
 import type { Incidents } from "./Incidents.js"
+
+const isHost = (name: string): boolean => name.length === 4 && name.toLowerCase() === "host"
+
+// A proxy in front may have read the other one.
+const namesTwoHosts = ({ rawHeaders }: IncomingMessage): boolean => {
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) if (isHost(rawHeaders[i])) hosts++
+  return hosts > 1
+}
+
+// A request line with a whole URL names the host itself, and what it says counts.
+const addressedTo = ({ headers, url = "/" }: IncomingMessage): IncomingHttpHeaders => {
+  const host = url.startsWith("/") ? undefined : /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1]
+  return host === undefined ? headers : { ...headers, host }
+}
 
 /** Lets requests in or turns them away, slows down those who guess tokens, and tells of both. */
 export interface Door {
@@ -22,7 +37,9 @@ export const makeDoor = (auth: Auth, incidents: Incidents): Effect.Effect<Door> 
     const addressOf = (request: IncomingMessage): string | undefined => request.socket.remoteAddress
 
     const refuseForeign = (request: IncomingMessage): Refusal | undefined => {
-      const refusal = auth.refuseForeign(request.headers)
+      const refusal: Refusal | undefined = namesTwoHosts(request)
+        ? { status: 400, code: "bad-request", message: "host: expected one header" }
+        : auth.refuseForeign(addressedTo(request))
       if (refusal !== undefined) incidents.note("foreign", addressOf(request), refusal.code)
       return refusal
     }

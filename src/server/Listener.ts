@@ -3,7 +3,9 @@ import * as Http from "node:http"
 import * as Https from "node:https"
 import type { DropArgument, Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { declineUpgrade, wantsWebSocket } from "./declineUpgrade.js"
 import type { Incidents } from "./Incidents.js"
+import { RequestTurns } from "./RequestTurns.js"
 import { listenError, ServerError } from "./ServerError.js"
 
 /** Certificate and key, as the contents of their PEM files. */
@@ -144,7 +146,12 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
     let connections = 0
     const ready = new WeakSet<Duplex>()
     const excess = new WeakSet<Duplex>()
-    server.on(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+    const opened = options.tls === undefined ? "connection" : "secureConnection"
+    server.on(opened, (socket: Socket) => {
+      // One that was given back comes a second time.
+      if (ready.has(socket)) return
+      // One that waits for its upgrade has no other listener.
+      if (options.tls !== undefined) socket.on("error", () => {})
       connections++
       ready.add(socket)
       socket.once("close", () => connections--)
@@ -154,16 +161,27 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
     })
     server.on("drop", (dropped?: DropArgument) => incidents.note("too-many-connections", dropped?.remoteAddress))
 
+    const turns = new RequestTurns()
+    const newest = new WeakMap<Duplex, Http.IncomingMessage>()
     const answers = new WeakMap<Duplex, Http.ServerResponse>()
     server.on("request", (request, response) => {
-      answers.set(request.socket, response)
-      if (excess.has(request.socket)) answerTooMany(response)
-      else options.onRequest(request, response)
+      const { socket } = request
+      newest.set(socket, request)
+      turns.take(socket, (done) => {
+        answers.set(socket, response)
+        response.once("close", done)
+        if (excess.has(socket)) answerTooMany(response)
+        else options.onRequest(request, response)
+      })
     })
-    server.on("upgrade", (request, socket, head) => {
-      if (excess.has(socket)) answerInWords(socket, tooMany, "Retry-After: 10\r\n")
-      else options.onUpgrade(request, socket, head)
-    })
+    server.on("upgrade", (request, socket, head) =>
+      turns.take(socket, (done) => {
+        if (excess.has(socket)) return answerInWords(socket, tooMany, "Retry-After: 10\r\n")
+        if (wantsWebSocket(request)) return options.onUpgrade(request, socket, head)
+        declineUpgrade(request, socket, head)
+        done()
+        server.emit(opened, socket)
+      }))
     server.setTimeout(Math.ceil(Duration.toMillis(options.stallTimeout)), (socket) => {
       const answer = answers.get(socket)
       const isIdle = answer === undefined || answer.writableFinished
@@ -182,13 +200,23 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
         socket.destroy()
         return
       }
-      if (!isBroken(error)) {
-        const isSlow = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        incidents.note(isSlow ? "slow-request" : "no-request", address, error.code)
+      if (isBroken(error)) {
+        socket.destroy()
+        return
       }
+      const isSlow = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+      incidents.note(isSlow ? "slow-request" : "no-request", address, error.code)
+      const refuse = (): void => {
+        if (socket.writable) answerInWords(socket, unreadable(error.code))
+        else socket.destroy()
+      }
+      const request = newest.get(socket)
+      if (!turns.isBusy(socket)) refuse()
+      // What came whole before it is answered first.
+      else if (request?.complete === true && !isSlow) turns.take(socket, refuse)
       // In the middle of an answer another one would be taken for a part of it.
-      if (!socket.writable || (answer?.headersSent === true && !answer.writableFinished)) socket.destroy()
-      else answerInWords(socket, unreadable(error.code))
+      else if (answer?.req === request && answer?.headersSent !== true) refuse()
+      else socket.destroy()
     })
     // A connection that breaks before its request is complete is nobody's error.
     server.on("connection", (socket: Duplex) => {

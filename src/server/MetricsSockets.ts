@@ -48,6 +48,7 @@ const refuseUpgrade = (
   socket.end(
     `HTTP/1.1 ${status} ${statusText[status] ?? "Refused"}\r\n` +
       "Connection: close\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n" +
+      (code === "bad-handshake" ? "Sec-WebSocket-Version: 13\r\n" : "") +
       (status === 401 ? "WWW-Authenticate: Bearer realm=\"metrics-collector\"\r\n" : "") +
       (retryAfterSeconds === undefined ? "" : `Retry-After: ${retryAfterSeconds}\r\n`) +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
@@ -74,6 +75,11 @@ export const makeMetricsSockets = (
       // Frames up to twice the limit are read, so that their sender can be told what is wrong.
       maxPayload: 2 * maxFrameBytes,
       handleProtocols: (protocols) => protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false
+    })
+
+    wss.on("wsClientError", (error, socket, request) => {
+      incidents.note("no-request", request.socket.remoteAddress, error.message)
+      refuseUpgrade(socket, 400, "bad-handshake", `${error.message}; expected a WebSocket handshake of version 13`)
     })
 
     const accept = (ws: ServedSocket, protocol: string, owner: string, address?: string): void => {

@@ -424,3 +424,98 @@ describe("bad frames", () => {
       expect(yield* storedValues(server, "m")).toEqual([1])
     }).pipe(Effect.provide(memoryStore)))
 })
+
+describe("requests on one connection", () => {
+  const get = (path: string, ...headers: ReadonlyArray<string>): string =>
+    [`GET ${path} HTTP/1.1`, "host: localhost", ...headers, "", ""].join("\r\n")
+  const statuses = (answer: string): ReadonlyArray<string> => answer.match(/(?<=HTTP\/1\.1 )\d+/g) ?? []
+  const h2c = ["connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAARAAAAAAAIAAAAA"]
+
+  it.scopedLive("that are sent without waiting are all answered, in their order", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const lines = Array.from({ length: 3_000 }, (_, i) => get(i % 3 === 0 ? "/api/latest" : i % 3 === 1 ? "/n" : "/"))
+      const answer = yield* exchange(server, `${lines.join("")}${get("/api/status", "connection: close")}`)
+      expect(statuses(answer)).toEqual([...lines.map((_, i) => i % 3 === 1 ? "404" : "200"), "200"])
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.scopedLive("that came whole are answered before what follows them and is no request", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const body = JSON.stringify(good)
+      const bytes = `${head(`content-length: ${body.length}`)}${body}${get("/healthz")}nonsense\r\n\r\n`
+      const answer = yield* exchange(server, bytes)
+      expect(statuses(answer)).toEqual(["200", "200", "400"])
+      expect(yield* storedValues(server, "m")).toEqual([1])
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.scopedLive("that offer HTTP/2 instead are answered in HTTP/1.1, with their body and after those before them", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const body = JSON.stringify(good)
+      expect(yield* exchange(server, get("/healthz", ...h2c))).toMatch(/^HTTP\/1\.1 200 .*"ok"/s)
+      const posted = yield* exchange(server, `${head(`content-length: ${body.length}`, ...h2c)}${body}`)
+      expect(posted).toMatch(/^HTTP\/1\.1 200 .*"accepted":1/s)
+      const late = yield* exchange(server, head(`content-length: ${body.length}`, ...h2c), (socket) => {
+        setTimeout(() => socket.write(body), 100)
+      })
+      expect(late).toMatch(/^HTTP\/1\.1 200 .*"accepted":1/s)
+      expect(statuses(yield* exchange(server, `${get("/nothing")}${get("/healthz", ...h2c)}`))).toEqual(["404", "200"])
+      expect(yield* storedValues(server, "m")).toEqual([1, 1])
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.scopedLive("may end in a WebSocket, which waits for the answers before it", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const upgrade = get(
+        "/ws/metrics",
+        "connection: Upgrade",
+        "upgrade: websocket",
+        "sec-websocket-version: 13",
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
+      )
+      const answer = yield* exchange(server, `${get("/nothing")}${upgrade}`, (socket) => {
+        let seen = ""
+        socket.on("data", (chunk: Buffer) => {
+          seen += chunk.toString("latin1")
+          if (seen.includes(" 101 ")) socket.destroy()
+        })
+      })
+      expect(statuses(answer)).toEqual(["404", "101"])
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.scopedLive.each(
+    [
+      ["two hosts", "GET /api/latest HTTP/1.1\r\nhost: localhost\r\nHost: evil.example\r\n\r\n", 400, "bad-request"],
+      ["a foreign URL", get("http://evil.example/api/latest"), 403, "foreign-host"],
+      ["a foreign URL with a local name in it", get("http://localhost@evil.example/healthz"), 403, "foreign-host"],
+      ["another path than that of the socket", get("/", "connection: Upgrade", "upgrade: websocket"), 404, "not-found"],
+      [
+        "a handshake without a key",
+        get("/ws/metrics", "connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13"),
+        400,
+        "bad-handshake"
+      ],
+      [
+        "a handshake of another version",
+        get("/ws/metrics", "connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 99"),
+        400,
+        "bad-handshake"
+      ]
+    ] as const
+  )("with %s are refused", ([, bytes, status, code]) =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const answer = yield* exchange(server, bytes, (socket) => socket.once("data", () => socket.end()))
+      expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} .*"code":"${code}"`, "s"))
+      if (code === "bad-handshake") expect(answer).toMatch(/sec-websocket-version: 13/i)
+      expect(yield* request(server, "/healthz")).toMatchObject({ status: 200 })
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.scopedLive("with a whole URL of this server are answered", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const answer = yield* exchange(server, get("http://localhost/api/latest", "connection: close"))
+      expect(statuses(answer)).toEqual(["200"])
+    }).pipe(Effect.provide(memoryStore)))
+})

@@ -268,7 +268,7 @@ describe("over TLS", () => {
         const answer = yield* Effect.async<string>((resume) => {
           let text = ""
           const socket = connectTls({ host: "127.0.0.1", servername: "localhost", port: server.port, ca: tls.cert })
-          socket.on("data", (chunk) => {
+          socket.on("data", (chunk: Buffer) => {
             text += chunk.toString("latin1")
           })
           socket.on("error", () => {})
