@@ -6,8 +6,13 @@ const seriesOfType = 5_000
 
 const step = 1_000
 
-// Batches that are made beforehand, so that making them costs next to nothing while others measure.
-const leastPooled = 100
+/** Options of {@link SeriesMetrics}. */
+export interface SeriesMetricsOptions {
+  /** Tells the series of one maker from those of another. */
+  readonly owner?: string
+  /** Batches that are made beforehand, so that making them costs next to nothing while others measure; 100 unless given. */
+  readonly pooled?: number
+}
 
 /**
  * Makes batches of metrics of any number of series, one metadata object a
@@ -20,11 +25,9 @@ export class SeriesMetrics {
   private readonly time: Float64Array
   private made = 0
 
-  /** `sender` tells the series of one maker from those of another. */
-  constructor(readonly series: number, sender = "") {
-    const pooled = Math.max(leastPooled, Math.ceil(series / BATCH)) * BATCH
+  constructor(readonly series: number, { owner, pooled = 100 }: SeriesMetricsOptions = {}) {
     // Whole rounds, so that the series stay in turn when the pool begins anew.
-    const points = Math.ceil(pooled / series) * series
+    const points = Math.ceil(pooled * BATCH / series) * series
     const data = new BenchData({ name: "growth", points, series, step })
     this.value = new Float64Array(points)
     this.time = new Float64Array(points)
@@ -34,7 +37,7 @@ export class SeriesMetrics {
       this.time.set(time, at)
       at += value.length
     }
-    const tags = sender === "" ? {} : { sender }
+    const tags = owner === undefined ? {} : { owner }
     this.metadata = Array.from({ length: series }, (_, i) => ({ series: `s${i}`, ...tags }))
     this.metricTypes = Array.from(
       { length: Math.ceil(series / seriesOfType) },

@@ -1,0 +1,306 @@
+import { Effect, Fiber, type Scope } from "effect"
+import * as path from "node:path"
+import { type Child, startChild } from "../delivery/Child.js"
+import { makeGate } from "./Gate.js"
+
+/** What was measured at a step, by name. */
+export type StepValues = Readonly<Record<string, number>>
+
+/** What steps are measured with. */
+export interface GrowthBench {
+  /** How many metrics a step takes, in relation to the whole benchmark. */
+  readonly scale: number
+  readonly folder: Effect.Effect<string, never, Scope.Scope>
+  readonly program: (name: GrowthProgram) => string
+}
+
+/** Programs that are bundled for a measurement. */
+export const programs = [
+  "scripts/delivery/Server",
+  "scripts/growth/SendersClient",
+  "scripts/growth/GeneratorsClient",
+  "scripts/growth/OutboxClient",
+  "scripts/growth/PacedClient"
+] as const
+
+export type GrowthProgram = typeof programs[number]
+
+/** One thing that grows. */
+export interface Axis {
+  readonly name: string
+  readonly title: string
+  /** What grows, as a chart tells it. */
+  readonly across: string
+  readonly steps: ReadonlyArray<{ readonly at: number; readonly label: string }>
+  /** Lines of the chart and columns of the table, by the names of what is measured: CPU-s per million. */
+  readonly costs: ReadonlyArray<readonly [name: string, title: string]>
+  /** Further columns: what they are called, and how many decimals they have. */
+  readonly more: ReadonlyArray<readonly [name: string, title: string, digits: number]>
+  /** How it was measured. */
+  readonly how: string
+  /** What makes the difference, where there is one. */
+  readonly why: string
+  readonly measure: (bench: GrowthBench, at: number) => Effect.Effect<StepValues, never, Scope.Scope>
+}
+
+// Before so many the compiler of Node has not seen enough.
+const warmUp = 500_000
+
+const startServer = (bench: GrowthBench, folder: string) =>
+  Effect.gen(function*() {
+    const server = yield* startChild(bench.program("scripts/delivery/Server"), path.join(folder, "store"), "0")
+    const { port } = yield* server.next
+    return { server, port: Number(port), url: `ws://127.0.0.1:${port}/ws/metrics` }
+  })
+
+/** Has a client do something, so many times; what a million metrics cost on each side. */
+const costOf = (server: Child, client: Child, word: string, count: number, times = 1) =>
+  Effect.gen(function*() {
+    const before = yield* server.ask("mark")
+    let cpu = 0
+    let seconds = 0
+    for (let i = 0; i < times; i++) {
+      const told = yield* client.ask(`${word} ${count}`)
+      cpu += Number(told["cpu"])
+      seconds += Number(told["seconds"])
+    }
+    const after = yield* server.ask("mark")
+    const millions = count * times / 1e6
+    return {
+      sender: cpu / millions,
+      server: (Number(after["cpu"]) - Number(before["cpu"])) / millions,
+      perSecond: count * times / seconds
+    }
+  })
+
+/** A whole number of thousands, at least one for each of `parts`. */
+const scaled = ({ scale }: GrowthBench, count: number, parts = 1): number =>
+  Math.max(1, Math.round(count * scale / 1_000 / parts)) * 1_000 * parts
+
+const bothSides = [["sender", "sender"], ["server", "server"]] as const
+
+const rate = ["perSecond", "metrics/s", 0] as const
+
+const metrics: Axis = {
+  name: "metrics",
+  title: "How many metrics are sent",
+  across: "metrics",
+  steps: [1e3, 1e4, 1e5, 1e6, 1e7].map((at) => ({ at, label: `10${"³⁴⁵⁶⁷"[Math.round(Math.log10(at)) - 3]}` })),
+  costs: [...bothSides, ["coldSender", "sender, new process"], ["coldServer", "server, new process"]],
+  more: [rate],
+  how: "One sender, 200 series, outbox and store on disk; the means of up to 100 turns. First after 500,000 metrics, " +
+    "then by processes that have just begun",
+  why: "few metrics pay for what belongs to a delivery and not to a metric: a commit and a deletion in the outbox, a " +
+    "commit in the store, a frame, its answer, timers; and in new processes for the compiler of Node, which has not " +
+    "seen the code yet. Both are bounded: it is a fixed sum, and from 10⁵ on it does not show",
+  measure: (bench, at) =>
+    Effect.gen(function*() {
+      const measureIn = (warm: number, times: number) =>
+        Effect.scoped(Effect.gen(function*() {
+          const folder = yield* bench.folder
+          const { server, url } = yield* startServer(bench, folder)
+          const client = yield* startChild(
+            bench.program("scripts/growth/SendersClient"),
+            url,
+            "1",
+            "200",
+            path.join(folder, "outbox")
+          )
+          yield* client.next
+          if (warm > 0) yield* client.ask(`deliver ${warm}`)
+          return yield* costOf(server, client, "deliver", at, times)
+        }))
+      const warm = yield* measureIn(warmUp, Math.min(100, Math.ceil(1e6 / at)))
+      const cold = yield* measureIn(0, 1)
+      return { ...warm, coldSender: cold.sender, coldServer: cold.server }
+    })
+}
+
+const senders: Axis = {
+  name: "senders",
+  title: "How many senders deliver to one server",
+  across: "senders",
+  steps: [1, 10, 100, 1_000].map((at) => ({ at, label: at.toLocaleString("en-US") })),
+  costs: bothSides,
+  more: [rate],
+  how: "2,000,000 metrics of 1,000 series in equal shares, batches of 1,000; each sender with an outbox in memory, a " +
+    "stream and a connection of its own, all in one process",
+  why:
+    "a frame of one sender holds several batches only while they wait, and a thousand senders with a batch each fill " +
+    "a frame each; they also keep a thousand sets of state alive, which the garbage collector walks through",
+  measure: (bench, at) =>
+    Effect.gen(function*() {
+      const folder = yield* bench.folder
+      const { server, url } = yield* startServer(bench, folder)
+      const client = yield* startChild(bench.program("scripts/growth/SendersClient"), url, String(at), "1000")
+      yield* client.next
+      yield* client.ask(`deliver ${Math.max(warmUp, at * 1_000)}`)
+      return yield* costOf(server, client, "deliver", scaled(bench, 2e6, at))
+    })
+}
+
+const series: Axis = {
+  name: "series",
+  title: "How many series the metrics belong to",
+  across: "series",
+  steps: [10, 100, 1e3, 1e4, 1e5].map((at) => ({ at, label: at.toLocaleString("en-US") })),
+  costs: bothSides,
+  more: [["firstSender", "first point of each, sender", 2], ["firstServer", "first point of each, server", 2], rate],
+  how:
+    "10,000,000 metrics of one sender, each series in turn, outbox and store on disk; before them a first point of " +
+    "each series and 500,000 metrics",
+  why:
+    "with more series the points of one lie further apart: heads, series and what the sender knows of them no longer " +
+    "fit the caches of the processor, and a chunk holds fewer points, so that more chunks, rollups and rows are written",
+  measure: (bench, at) =>
+    Effect.gen(function*() {
+      const folder = yield* bench.folder
+      const { server, url } = yield* startServer(bench, folder)
+      const client = yield* startChild(
+        bench.program("scripts/growth/SendersClient"),
+        url,
+        "1",
+        String(at),
+        path.join(folder, "outbox")
+      )
+      yield* client.next
+      const first = yield* costOf(server, client, "deliver", at)
+      yield* client.ask(`deliver ${warmUp}`)
+      const cost = yield* costOf(server, client, "deliver", scaled(bench, 1e7))
+      return { ...cost, firstSender: first.sender, firstServer: first.server }
+    })
+}
+
+const generators: Axis = {
+  name: "generators",
+  title: "How many generators a pipeline has",
+  across: "generators",
+  steps: [1, 3, 10, 30, 100].map((at) => ({ at, label: String(at) })),
+  costs: [["sender", "pipeline and sender"], ["server", "server"]],
+  more: [rate],
+  how:
+    "3,000,000 metrics of 300 series in ticks of 100, in equal shares, as fast as the pipeline takes them; collector, " +
+    "sender with its outbox on disk, and store",
+  why: "each generator is a stream of its own, and their chunks come to the collector one by one",
+  measure: (bench, at) =>
+    Effect.gen(function*() {
+      const folder = yield* bench.folder
+      const { server, url } = yield* startServer(bench, folder)
+      const client = yield* startChild(
+        bench.program("scripts/growth/GeneratorsClient"),
+        url,
+        String(at),
+        "300",
+        path.join(folder, "outbox")
+      )
+      yield* client.next
+      yield* client.ask(`deliver ${scaled(bench, 6e5, at)}`)
+      return yield* costOf(server, client, "deliver", scaled(bench, 3e6, at))
+    })
+}
+
+const mebibyte = 2 ** 20
+
+const outbox: Axis = {
+  name: "outbox",
+  title: "How much waits in the outbox",
+  across: "in the outbox before",
+  steps: [
+    { at: mebibyte, label: "empty" },
+    ...[16, 64, 256].map((size) => ({ at: size * mebibyte, label: `${size} MiB` })),
+    { at: 2 ** 30, label: "1 GiB" }
+  ],
+  costs: [["accept", "accepting"], ["sender", "delivering"], ["server", "server"]],
+  more: [["opened", "opened in, s", 2], ["openedRss", "RSS when opened, MB", 0], [
+    "rss",
+    "RSS while delivering, MB",
+    0
+  ]],
+  how:
+    "One sender, 200 series, its server out of reach until so much waits on disk; then 1,000,000 more are accepted, " +
+    "and when the server is back the oldest 1,000,000 delivered. Both sides have delivered 500,000 before. Then another " +
+    "process opens what is left",
+  why: "",
+  measure: (bench, at) =>
+    Effect.gen(function*() {
+      const folder = yield* bench.folder
+      const dataDir = path.join(folder, "outbox")
+      const { port, server } = yield* startServer(bench, folder)
+      const gate = yield* makeGate(port)
+      const words = [`ws://127.0.0.1:${gate.port}/ws/metrics`, "200", dataDir]
+      const client = yield* startChild(bench.program("scripts/growth/OutboxClient"), ...words)
+      yield* client.next
+      yield* client.ask(`deliver ${warmUp}`)
+      yield* gate.shut
+      if (at > mebibyte) yield* client.ask(`fill ${Math.round(at * Math.min(1, bench.scale * 4))}`)
+      const accepted = yield* client.ask("accept 1000000")
+      const draining = yield* Effect.fork(client.ask("drain 900000"))
+      const before = yield* server.ask("mark")
+      yield* gate.open
+      const drained = yield* Fiber.join(draining)
+      const after = yield* server.ask("mark")
+      yield* gate.shut
+      yield* client.end
+      const opening = yield* startChild(bench.program("scripts/growth/OutboxClient"), ...words)
+      const { opened, rss } = yield* opening.next
+      const millions = Number(drained["delivered"]) / 1e6
+      return {
+        accept: Number(accepted["cpu"]),
+        sender: Number(drained["cpu"]) / millions,
+        server: (Number(after["cpu"]) - Number(before["cpu"])) / millions,
+        rss: Number(drained["rss"]),
+        opened: Number(opened),
+        openedRss: Number(rss)
+      }
+    })
+}
+
+/** What grows, in the order of the page. */
+export const axes: ReadonlyArray<Axis> = [metrics, senders, series, generators, outbox]
+
+/** Paces of a thousand senders: metrics a call, and ms between two calls of a sender. */
+export const paces = [
+  { name: "thousand-by-second", count: 100, every: 1_000, title: "100 once a second" },
+  { name: "thousand-by-tenth", count: 10, every: 100, title: "10 every 100 ms" }
+] as const
+
+/** A thousand senders, each with 100 metrics/s, for so many seconds. */
+export const measurePace = (bench: GrowthBench, { count, every }: typeof paces[number]) =>
+  Effect.gen(function*() {
+    const folder = yield* bench.folder
+    const { port, server, url } = yield* startServer(bench, folder)
+    const client = yield* startChild(
+      bench.program("scripts/growth/PacedClient"),
+      url,
+      "1000",
+      String(count),
+      String(every)
+    )
+    yield* client.next
+    const warm = yield* client.ask("run 5")
+    const before = yield* server.ask("mark")
+    const told = yield* client.ask(`run ${Math.max(5, Math.round(30 * bench.scale))}`)
+    const after = yield* server.ask("mark")
+    const answer = yield* Effect.promise(() =>
+      fetch(`http://127.0.0.1:${port}/api/status`).then((response): Promise<unknown> => response.json())
+    )
+    const accepted = Number(told["accepted"])
+    const seconds = Number(told["seconds"])
+    return {
+      accepted,
+      lost: Number(warm["accepted"]) + accepted - storedOf(answer),
+      p50: Number(told["p50"]),
+      p99: Number(told["p99"]),
+      most: Number(told["most"]),
+      late99: Number(told["late99"]),
+      senders: Number(told["cpu"]) / seconds,
+      server: (Number(after["cpu"]) - Number(before["cpu"])) / seconds
+    }
+  })
+
+const storedOf = (status: unknown): number => {
+  if (
+    status instanceof Object && "store" in status && status.store instanceof Object && "points" in status.store
+  ) return Number(status.store.points)
+  throw new Error("the server does not tell what it holds")
+}
