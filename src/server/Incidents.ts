@@ -7,6 +7,7 @@ const messages = {
   "too-many-connections": "Connections are refused: as many are open as may be (--max-connections)",
   "slow-request": "A request did not arrive in time and was cut",
   "no-request": "A client sent what is no request",
+  "flood": "A client that sends requests without waiting for their answers was cut: too many wait",
   "unread": "A client that does not read its answers was cut",
   "bad-socket": "A WebSocket was cut: its frames break the protocol, or are too large",
   "refused-body": "A body was refused",

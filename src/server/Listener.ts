@@ -5,7 +5,7 @@ import type { DropArgument, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { declineUpgrade, wantsWebSocket } from "./declineUpgrade.js"
 import type { Incidents } from "./Incidents.js"
-import { RequestTurns } from "./RequestTurns.js"
+import { RequestTurns, type Turn } from "./RequestTurns.js"
 import { listenError, ServerError } from "./ServerError.js"
 
 /** Certificate and key, as the contents of their PEM files. */
@@ -164,10 +164,15 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
     const turns = new RequestTurns()
     const newest = new WeakMap<Duplex, Http.IncomingMessage>()
     const answers = new WeakMap<Duplex, Http.ServerResponse>()
+    const takeTurn = (socket: Duplex, address: string | undefined, turn: Turn): void => {
+      if (socket.destroyed || turns.take(socket, turn)) return
+      incidents.note("flood", address)
+      socket.destroy()
+    }
     server.on("request", (request, response) => {
       const { socket } = request
       newest.set(socket, request)
-      turns.take(socket, (done) => {
+      takeTurn(socket, socket.remoteAddress, (done) => {
         answers.set(socket, response)
         response.once("close", done)
         if (excess.has(socket)) answerTooMany(response)
@@ -175,7 +180,7 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
       })
     })
     server.on("upgrade", (request, socket, head) =>
-      turns.take(socket, (done) => {
+      takeTurn(socket, request.socket.remoteAddress, (done) => {
         if (excess.has(socket)) return answerInWords(socket, tooMany, "Retry-After: 10\r\n")
         if (wantsWebSocket(request)) return options.onUpgrade(request, socket, head)
         declineUpgrade(request, socket, head)
@@ -213,7 +218,7 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
       const request = newest.get(socket)
       if (!turns.isBusy(socket)) refuse()
       // What came whole before it is answered first.
-      else if (request?.complete === true && !isSlow) turns.take(socket, refuse)
+      else if (request?.complete === true && !isSlow) takeTurn(socket, address, refuse)
       // In the middle of an answer another one would be taken for a part of it.
       else if (answer?.req === request && answer?.headersSent !== true) refuse()
       else socket.destroy()

@@ -6,6 +6,9 @@ export type Turn = (done: () => void) => void
 /** Turns of a connection that may wait until its reading pauses. */
 const maxWaiting = 16
 
+/** Turns of all connections that may wait: requests weigh 3 KiB each when they are read. */
+const maxWaitingInAll = 10_000
+
 interface Line {
   isBusy: boolean
   readonly waiting: Array<Turn>
@@ -19,18 +22,25 @@ interface Line {
  */
 export class RequestTurns {
   readonly #lines = new WeakMap<Duplex, Line>()
+  #waiting = 0
 
   /** Whether something of the connection has its turn. */
   isBusy(socket: Duplex): boolean {
     return this.#lines.get(socket)?.isBusy === true
   }
 
-  /** Takes a turn as soon as those before it are done. What waits when the connection closes is dropped. */
-  take(socket: Duplex, turn: Turn): void {
+  /**
+   * Takes a turn as soon as those before it are done; what waits when the
+   * connection closes is dropped. `false`: it would have to wait, and too many do.
+   */
+  take(socket: Duplex, turn: Turn): boolean {
     const line = this.#lines.get(socket) ?? this.#open(socket)
+    if (line.isBusy && this.#waiting >= maxWaitingInAll) return false
     line.waiting.push(turn)
+    this.#waiting++
     if (line.isBusy && line.waiting.length >= maxWaiting) socket.pause()
     this.#next(socket, line)
+    return true
   }
 
   #open(socket: Duplex): Line {
@@ -41,6 +51,7 @@ export class RequestTurns {
       if (line.waiting.length >= maxWaiting) socket.pause()
     })
     socket.once("close", () => {
+      this.#waiting -= line.waiting.length
       line.waiting.length = 0
     })
     return line
@@ -50,6 +61,7 @@ export class RequestTurns {
     if (line.isBusy) return
     const turn = line.waiting.shift()
     if (turn === undefined) return
+    this.#waiting--
     if (line.waiting.length === maxWaiting - 1) socket.resume()
     line.isBusy = true
     turn(() => {

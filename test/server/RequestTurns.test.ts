@@ -38,6 +38,23 @@ describe("RequestTurns", () => {
       expect(begun).toEqual([0, -1, ...Array.from({ length: 19 }, (_, i) => i + 1)])
     }))
 
+  it.effect("lets ten thousand wait on all connections, and refuses more of those who need not be served at once", () =>
+    Effect.gen(function*() {
+      const turns = new RequestTurns()
+      const first = new PassThrough()
+      const takeUntilRefused = (socket: PassThrough): number => {
+        let taken = 0
+        while (turns.take(socket, () => {})) taken++
+        return taken
+      }
+      expect(takeUntilRefused(first)).toBe(10_001)
+      const second = new PassThrough()
+      expect(takeUntilRefused(second)).toBe(1)
+      first.destroy()
+      yield* turnOfTheLoop
+      expect(takeUntilRefused(second)).toBe(10_000)
+    }))
+
   it.effect("drops what waits when the connection closes", () =>
     Effect.gen(function*() {
       const turns = new RequestTurns()
