@@ -128,6 +128,7 @@ class ChannelPanel {
         origin: "game",
         metricTypes: [["material_balance", ""]],
         stepped: true,
+        zero: true,
         tags
       })
     ]

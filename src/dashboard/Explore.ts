@@ -39,6 +39,9 @@ const localText = (millis: number): string => {
   return new Date(millis - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19)
 }
 
+// worker=10 after worker=9.
+const byName = new Intl.Collator(undefined, { numeric: true })
+
 const button = (text: string, label: string, pressed: () => void): HTMLButtonElement => {
   const made = element("button", { type: "button", "aria-label": label, title: label }, text)
   made.addEventListener("click", pressed)
@@ -76,6 +79,7 @@ class Explore implements ShownPage {
   private readonly note = element("p", { class: "more", role: "status" })
   private readonly link = element("a", { class: "button", href: "" }, "JSON")
   private readonly summary = element("tbody")
+  private readonly summaryTable: HTMLElement
   private readonly panel: HTMLElement
   private readonly hint = element("p", { class: "hint" }, "Choose metrics from the list to draw them here.")
   private question = new AbortController()
@@ -94,32 +98,33 @@ class Explore implements ShownPage {
     this.step.append(element("option", { value: "" }, "step: auto"))
     for (const step of steps) this.step.append(element("option", { value: step }, `step: ${stepText(step)}`))
     this.absolute = element("span", { class: "absolute" }, this.from, " – ", this.to)
+    this.summaryTable = element(
+      "div",
+      { class: "scroll", tabindex: "0" },
+      element(
+        "table",
+        { class: "summary" },
+        element(
+          "thead",
+          {},
+          element(
+            "tr",
+            {},
+            ...["Series", "Minimum", "Average", "Maximum", "Last"].map((title) =>
+              element("th", { scope: "col" }, title)
+            )
+          )
+        ),
+        this.summary
+      )
+    )
     this.panel = element(
       "section",
       { class: "panel", "aria-label": "Chart" },
       this.hint,
       this.chart.root,
       this.note,
-      element(
-        "div",
-        { class: "scroll", tabindex: "0" },
-        element(
-          "table",
-          { class: "summary" },
-          element(
-            "thead",
-            {},
-            element(
-              "tr",
-              {},
-              ...["Series", "Minimum", "Average", "Maximum", "Last"].map((title) =>
-                element("th", { scope: "col" }, title)
-              )
-            )
-          ),
-          this.summary
-        )
-      )
+      this.summaryTable
     )
     const controls = element(
       "form",
@@ -311,6 +316,7 @@ class Explore implements ShownPage {
     )
     this.hint.hidden = this.view.metrics.length > 0
     this.chart.root.hidden = this.view.metrics.length === 0
+    this.summaryTable.hidden = this.view.metrics.length === 0
   }
 
   private fillList(): void {
@@ -357,7 +363,16 @@ class Explore implements ShownPage {
     // The list was made anew: whoever walks it by keyboard stays where he was.
     for (const box of this.list.querySelectorAll("input")) if (focused !== "" && box.value === focused) box.focus()
     const left = sorted.length - maxListed
-    setText(this.listMore, left > 0 ? `${left} more: narrow them down with the search.` : "")
+    setText(
+      this.listMore,
+      left > 0
+        ? `${left} more: narrow them down with the search.`
+        : sorted.length > 0
+        ? ""
+        : this.series.length > 0
+        ? "No series has all of these words in its name or tags."
+        : "Nothing is stored yet."
+    )
   }
 
   private async ask(): Promise<void> {
@@ -384,7 +399,10 @@ class Explore implements ShownPage {
     try {
       const answers = await Promise.all(queries.map((query) => ask(query, signal)))
       this.draw(
-        answers.flatMap((series, i) => series.map((one) => ({ one, metric: metrics[i] }))),
+        answers.flatMap((series, i) =>
+          [...series].sort((a, b) => byName.compare(tagText(a.tags), tagText(b.tags)))
+            .map((one) => ({ one, metric: metrics[i] }))
+        ),
         from,
         to,
         step

@@ -21,6 +21,8 @@ export interface CardOptions {
   readonly tags: { readonly [key: string]: string }
   /** Upper end of the scale. */
   readonly max?: number
+  /** Whether the scale always reaches to 0. */
+  readonly zero?: boolean
   /** Whether a value holds until the next one, as a clock's does. */
   readonly stepped?: boolean
   /** Values from here on call for attention, and from there on for action. */
@@ -42,10 +44,10 @@ export class LiveCard {
   private question = new AbortController()
 
   constructor(private readonly options: CardOptions) {
-    const { max, metricTypes, origin, stepped = false, subtitle, tags, title } = options
+    const { max, metricTypes, origin, stepped = false, subtitle, tags, title, zero = false } = options
     this.names = new Map(metricTypes)
     this.tags = Object.entries(tags)
-    this.chart = new TimeChart({ title, stepped, ...(max === undefined ? undefined : { max }) })
+    this.chart = new TimeChart({ title, stepped, zero, ...(max === undefined ? undefined : { max }) })
     this.root = element(
       "article",
       { class: "card", "data-metric-type": metricTypes[0][0], "data-origin": origin },

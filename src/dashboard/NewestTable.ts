@@ -6,7 +6,7 @@ import { formatValue } from "../domain/Units.js"
 /** Most rows that are shown. */
 const maxRows = 200
 
-const titles = ["Origin", "Metric type", "Tags", "Value", "Fields", "Time"]
+const titles = ["Origin", "Metric type", "Value", "Tags", "Fields", "Time"]
 
 interface Row {
   readonly root: HTMLTableRowElement
@@ -17,8 +17,8 @@ interface Row {
 const textsOf = (point: Point): ReadonlyArray<string> => [
   point.origin,
   point.metric_type,
-  tagText(point.tags),
   formatValue(point.metric_type, point.value),
+  tagText(point.tags),
   point.fields === undefined || point.fields === null ? "" : JSON.stringify(point.fields),
   formatInstant(point.timestamp)
 ]

@@ -19,7 +19,7 @@ const perSecond = (rate: number | undefined): string => rate === undefined ? "�
 const millis = (value: number): string => value === 0 ? "–" : formatUnit("seconds", value / 1000)
 
 /** One station that metrics pass on their way. */
-const station = (name: string, value: string, detail: string, health: Health = "good"): HTMLElement =>
+const station = (name: string, value: string, detail: string, health: Health | "unknown" = "good"): HTMLElement =>
   element(
     "li",
     { class: "station", "data-health": health },
@@ -78,7 +78,11 @@ class Pipeline implements ShownPage {
   private readonly noSenders = element(
     "p",
     { class: "hint" },
-    "No collector has told about itself. One started with `metrics-collector run` or `up` appears here."
+    "No collector has told about itself. One started with ",
+    element("code", {}, "metrics-collector run"),
+    " or ",
+    element("code", {}, "up"),
+    " appears here."
   )
   private readonly figures = {
     ingest: figure("Stored"),
@@ -90,9 +94,11 @@ class Pipeline implements ShownPage {
     connections: figure("Connections"),
     refused: figure("Turned away")
   }
-  private readonly ingestChart = new TimeChart({ title: "Points stored" })
+  private readonly ingestChart = new TimeChart({ title: "Points stored", zero: true })
   private readonly commitChart = new TimeChart({ title: "Time to commit" })
   private readonly streamBody = element("tbody")
+  private readonly noStreams = element("p", { class: "hint" }, "No sender has delivered a batch yet.")
+  private readonly streamTable: HTMLElement
   private readonly streamMore = element("p", { class: "more" })
   private readonly lossBody = element("tbody")
   private readonly noLosses = element("p", { class: "hint" }, "Nothing was lost.")
@@ -108,6 +114,12 @@ class Pipeline implements ShownPage {
       { key: "p50", label: "half within", metricType: "commit_seconds" },
       { key: "p99", label: "99 % within", metricType: "commit_seconds" }
     ])
+    this.streamTable = tableOf(
+      "streams",
+      ["Sender", "Way", "Metrics settled", "Rate", "Rejected", "Last seen"],
+      this.streamBody
+    )
+    this.streamTable.hidden = true
     this.lossTable = tableOf("losses", ["When", "Sender", "Generator", "Metrics", "Reason"], this.lossBody)
     this.root.append(
       element(
@@ -133,7 +145,8 @@ class Pipeline implements ShownPage {
         "section",
         { class: "panel", "aria-label": "Streams" },
         element("h2", {}, "Streams"),
-        tableOf("streams", ["Sender", "Way", "Metrics settled", "Rate", "Rejected", "Last seen"], this.streamBody),
+        this.noStreams,
+        this.streamTable,
         this.streamMore
       ),
       element(
@@ -247,24 +260,26 @@ class Pipeline implements ShownPage {
         lost.map(({ count, reason, source }) => `${formatCount(count)} of ${source} (${reason})`).join(", ")
       }`
     )
+    // What was well when it was last heard of need not be so now.
+    const healthOf = (odd: boolean): Health | "unknown" => silent ? "unknown" : odd ? "warn" : "good"
     panel.stations.replaceChildren(
       station(
         "Generators",
         perSecond(gathered),
         rates.map(({ name }) => name).join(", "),
-        rates.some(({ running }) => !running) ? "warn" : "good"
+        healthOf(rates.some(({ running }) => !running))
       ),
       station(
         "Queue",
         formatCount(value("queue_size_count")),
         `of ${formatCount(value("queue_capacity_count"))}, ${formatCount(dropped)} dropped`,
-        dropped > 0 ? "warn" : "good"
+        healthOf(dropped > 0)
       ),
       station(
         "Outbox",
         formatCount(pending),
         `waiting, ${formatUnit("bytes", value("outbox_bytes"))}`,
-        pending > 0 && transport !== "socket" ? "warn" : "good"
+        healthOf(pending > 0 && transport !== "socket")
       ),
       station(
         "Transport",
@@ -277,12 +292,12 @@ class Pipeline implements ShownPage {
         perSecond(acknowledged),
         `${formatCount(value("acknowledged_total"))} in all, ${formatCount(value("rejected_total"))} rejected` +
           (unverified > 0 ? `, ${formatCount(unverified)} unverified` : ""),
-        value("rejected_total") + unverified > 0 ? "warn" : "good"
+        healthOf(value("rejected_total") + unverified > 0)
       )
     )
     panel.generators.replaceChildren(...rates.map(({ failures, missed, name, rate, running, tick }) =>
       rowOf([
-        dot(running ? "good" : "warn", name),
+        dot(silent ? undefined : running ? "good" : "warn", name),
         perSecond(rate),
         tick === undefined ? "–" : formatUnit("seconds", tick),
         formatCount(missed),
@@ -316,7 +331,11 @@ class Pipeline implements ShownPage {
     tell(
       figures.disk,
       store.bytes === 0 ? "–" : formatUnit("bytes", store.bytes),
-      store.bytes === 0 || store.points === 0 ? "in memory" : `${(store.bytes / store.points).toFixed(1)} B a point`
+      store.bytes === 0
+        ? "in memory"
+        : store.points === 0
+        ? "no points yet"
+        : `${(store.bytes / store.points).toFixed(1)} B a point`
     )
     tell(
       figures.memory,
@@ -340,11 +359,13 @@ class Pipeline implements ShownPage {
       this.commitChart.add("p50", time, commits.p50Millis / 1000)
       this.commitChart.add("p99", time, commits.p99Millis / 1000)
     }
+    this.noStreams.hidden = streams.length > 0
+    this.streamTable.hidden = streams.length === 0
     this.streamBody.replaceChildren(
       ...streams.slice(0, maxRows).map((stream) => {
         const { lastSeen, next, rejected, sender, transport } = stream
         return rowOf([
-          element("span", { title: `stream ${stream.stream}` }, sender),
+          element("span", { class: "name", title: `${sender}, stream ${stream.stream}` }, sender),
           transport === undefined
             ? dot(undefined, "not connected")
             : dot(transport === "socket" ? "good" : "warn", transport),

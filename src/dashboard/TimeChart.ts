@@ -13,6 +13,8 @@ export interface ChartOptions {
   readonly max?: number
   /** Whether a value holds until the next one. */
   readonly stepped?: boolean
+  /** Whether the scale always reaches to 0. */
+  readonly zero?: boolean
   /** Most points that a line keeps. */
   readonly maxPoints?: number
   /** Called with the part that was selected by dragging, ms since the epoch. */
@@ -82,20 +84,32 @@ const withGaps = ({ time, value }: Line): uPlot.AlignedData => {
   return [x, y]
 }
 
+/** Most lines that are told beside the pointer: those nearest to it. */
+const maxTold = 12
+
 const redrawn = new Set<TimeChart>()
 
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const chart of redrawn) chart.rebuild()
 })
 
+/** The colour of a line, and whether it is dashed, beside its name. */
+const swatchOf = (index: number): HTMLElement =>
+  element("i", {
+    style: `border-top: 3px ${index < 8 ? "solid" : "dashed"} ${colourOf(index)}`,
+    "aria-hidden": "true"
+  })
+
 /**
  * Lines over time, with a legend that tells the newest values, or those under
- * the pointer. It draws only while it is on the screen and has something new.
+ * the pointer, which are told beside it too. It draws only while it is on the screen and has something new.
  */
 export class TimeChart {
   readonly root = element("div", { class: "chart" })
   private readonly plotArea = element("div", { class: "plot", role: "img" })
   private readonly legend = element("ul", { class: "legend" })
+  // Those who hear the page have the legend, and the table under a chart that is explored.
+  private readonly tip = element("div", { class: "tip", "aria-hidden": "true", hidden: true })
   private readonly lines = new Map<string, Line>()
   private readonly sizes: ResizeObserver
   private readonly sight: IntersectionObserver
@@ -296,13 +310,19 @@ export class TimeChart {
             points: { size: 4 },
             ...(stepped === undefined ? undefined : { paths: stepped }),
             ...(index < 8 ? undefined : { dash: dashOf(index) }),
-            ...(lines.length === 1 ? { fill: `${colourOf(index)}22` } : undefined)
+            // What is filled seems to be counted from 0: it has to be.
+            ...(lines.length === 1
+              ? {
+                fill: ({ scales }) => reachesZero(scales[unitOf(metricType)]) ? `${colourOf(index)}22` : "transparent"
+              }
+              : undefined)
           }))
         ],
         hooks: {
           setCursor: [(plot) => {
             this.hover = plot.cursor.idx ?? undefined
             this.tell()
+            this.point()
           }],
           setSelect: [(plot) => {
             if (plot.select.width < 4) return
@@ -316,7 +336,7 @@ export class TimeChart {
       [[]],
       this.plotArea
     )
-    this.plotArea.replaceChildren(this.plot.root)
+    this.plotArea.replaceChildren(this.plot.root, this.tip)
     this.legend.replaceChildren(...lines.map((line, index) => this.legendItem(line, index)))
     this.legend.hidden = lines.length < 2 && (lines[0]?.label ?? "") === ""
     this.draw(...this.range)
@@ -327,20 +347,19 @@ export class TimeChart {
       const { max: top } = this.options
       if (top !== undefined && unit === "percent") return [0, Math.max(top, max ?? 0)]
       if (!Number.isFinite(min) || !Number.isFinite(max) || min === null || max === null) return [0, 1]
-      if (min >= 0 && (min <= max / 2 || max === 0)) {
+      // A value that does not change says nothing about a scale of its own.
+      const fromZero = this.options.zero === true || max === min
+      if (min >= 0 && (fromZero || min <= max / 2)) {
         const padded = max === 0 ? 1 : max * 1.08
         return [0, unit === "percent" && max <= 100 ? Math.min(100, padded) : padded]
       }
-      const pad = max === min ? Math.abs(max) / 10 : (max - min) * 0.08
+      if (max <= 0 && (fromZero || max >= min / 2)) return [min * 1.08, 0]
+      const pad = (max - min) * 0.08
       return [min - pad, max + pad]
     }
   }
 
   private legendItem(line: Line, index: number): HTMLLIElement {
-    const swatch = element("i", {
-      style: `border-top: 3px ${index < 8 ? "solid" : "dashed"} ${colourOf(index)}`,
-      "aria-hidden": "true"
-    })
     const toggle = element(
       "button",
       {
@@ -348,7 +367,7 @@ export class TimeChart {
         "aria-pressed": String(!line.hidden),
         title: `${line.label || this.options.title}: show or hide`
       },
-      swatch,
+      swatchOf(index),
       element("span", {}, line.label || this.options.title),
       element("b")
     )
@@ -360,13 +379,47 @@ export class TimeChart {
     return element("li", {}, toggle)
   }
 
+  /** Tells the lines nearest to the pointer beside it, in the order in which they lie there. */
+  private point(): void {
+    const { hover, plot } = this
+    const at = hover === undefined ? undefined : plot?.data[0][hover]
+    this.tip.hidden = at === undefined
+    if (hover === undefined || plot === undefined || at === undefined) return
+    const { left = 0, top = 0 } = plot.cursor
+    const told = [...this.lines.values()].flatMap((line, index) => {
+      const value = line.hidden ? undefined : valueAt(plot, line, index + 1, hover)
+      if (value === undefined) return []
+      const unit = unitOf(line.metricType)
+      return [{ line, index, text: formatUnit(unit, value), y: plot.valToPos(value, unit) }]
+    })
+    const nearest = told.sort((a, b) => Math.abs(a.y - top) - Math.abs(b.y - top)).slice(0, maxTold)
+    const more = told.length - nearest.length
+    this.tip.replaceChildren(
+      element("b", {}, formatInstant(at * 1000)),
+      ...nearest.sort((a, b) => a.y - b.y).map(({ index, line, text }) =>
+        element(
+          "span",
+          {},
+          swatchOf(index),
+          element("span", {}, line.label || this.options.title),
+          element("b", {}, text)
+        )
+      ),
+      ...(more > 0 ? [element("small", {}, `and ${more} more`)] : [])
+    )
+    const { clientWidth, offsetLeft } = plot.over
+    const onLeft = left > clientWidth / 2
+    this.tip.style.left = onLeft ? "auto" : `${offsetLeft + left + 14}px`
+    this.tip.style.right = onLeft ? `${this.plotArea.clientWidth - offsetLeft - left + 14}px` : "auto"
+  }
+
   /** Writes the values under the pointer, or the newest, into the legend. */
   private tell(): void {
     const { hover, plot } = this
     const newest: Array<string> = []
     let index = 0
     for (const line of this.lines.values()) {
-      const at = hover === undefined || plot === undefined ? undefined : valueAt(plot, index + 1, hover)
+      const at = hover === undefined || plot === undefined ? undefined : valueAt(plot, line, index + 1, hover)
       const value = hover === undefined ? lastOf(line.value) : at
       const text = value === undefined ? "–" : formatUnit(unitOf(line.metricType), value)
       const target = this.legend.children.item(index)?.querySelector("b")
@@ -374,11 +427,12 @@ export class TimeChart {
       if (index < 8) newest.push(`${line.label} ${text}`.trim())
       index++
     }
-    const at = hover === undefined ? undefined : plot?.data[0][hover]
-    this.root.dataset["at"] = at === undefined ? "" : formatInstant(at * 1000)
     if (hover === undefined) this.plotArea.setAttribute("aria-label", `${this.options.title}: ${newest.join(", ")}`)
   }
 }
+
+const reachesZero = ({ max, min }: uPlot.Scale): boolean =>
+  typeof min === "number" && typeof max === "number" && min <= 0 && max >= 0
 
 const lastOf = (values: ReadonlyArray<number | null>): number | undefined => {
   for (let i = values.length - 1; i >= 0; i--) {
@@ -388,10 +442,13 @@ const lastOf = (values: ReadonlyArray<number | null>): number | undefined => {
   return undefined
 }
 
-// Lines on one time axis have values at different instants: the pointer means the last one before it.
-const valueAt = (plot: uPlot, series: number, index: number): number | undefined => {
+// Lines on one time axis have values at different instants: the pointer means
+// the last one before it, unless the line had fallen silent by then.
+const valueAt = (plot: uPlot, line: Line, series: number, index: number): number | undefined => {
+  const [times] = plot.data
   const values = plot.data[series]
-  for (let i = index; i >= Math.max(0, index - 50); i--) {
+  const oldest = times[index] - gapOf(line.time) / 1000
+  for (let i = index; i >= 0 && times[i] >= oldest; i--) {
     const value = values?.[i]
     if (value === null) return undefined
     if (value !== undefined) return value

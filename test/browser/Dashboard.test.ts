@@ -195,6 +195,51 @@ describe("explore", () => {
       expect([...complaints, ...again.complaints]).toEqual([])
     }))
 
+  it.scopedLive("tells all lines under the pointer, pans, and gives what is seen as a picture", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serve(yield* directory)
+      const now = Date.now()
+      yield* sendTo(
+        url,
+        Array.from({ length: 30 }, (_, i) => i).flatMap((i) =>
+          Array.from({ length: 20 }, (_, worker) => ({
+            origin: "app",
+            metric_type: "queue_count",
+            value: 100 * (worker + 1),
+            timestamp: now - 10_000 * i,
+            metadata: { worker: String(worker) }
+          }))
+        )
+      )
+      const { complaints, page } = yield* openPage(
+        `${url}/#/explore?m=app/queue_count&from=${now - 300_000}&to=${now + 5_000}`
+      )
+      yield* shows(page, ".summary tr >> nth=20")
+      // Numbers in their order, not worker=10 after worker=1.
+      yield* shows(page, ".summary tbody tr >> nth=2", "worker=2")
+      yield* Effect.promise(() => page.locator(".u-over").hover({ position: { x: 300, y: 5 } }))
+      yield* until(
+        "a tip with the twelve lines nearest to the pointer",
+        textOf(page, ".tip"),
+        (text) => /worker=19.*worker=8/.test(text) && text.endsWith("and 8 more") && !text.includes("worker=7")
+      )
+      yield* Effect.promise(() => page.locator("#search").hover())
+      yield* Effect.promise(() => page.locator(".tip").waitFor({ state: "hidden" }))
+
+      yield* Effect.promise(() => page.getByRole("button", { name: "Earlier" }).click())
+      yield* Effect.promise(() => page.waitForURL((address) => !address.hash.includes(`to=${now + 5_000}`)))
+      const to = Number(new URLSearchParams(page.url().split("?")[1]).get("to"))
+      expect(to).toBe(now + 5_000 - 305_000 / 2)
+
+      const [download] = yield* Effect.promise(() =>
+        Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: /PNG/ }).click()])
+      )
+      const picture = yield* Effect.promise(async () => fs.readFile(await download.path()))
+      expect(picture.subarray(1, 4).toString("latin1")).toBe("PNG")
+      expect(picture.readUInt32BE(16)).toBeGreaterThan(600)
+      expect(complaints).toEqual([])
+    }))
+
   it.scopedLive("can be worked by keyboard", () =>
     Effect.gen(function*() {
       const cwd = yield* directory
