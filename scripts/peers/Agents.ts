@@ -7,33 +7,37 @@ import { datagramSocket, freePort, get, getSoon } from "./Network.js"
 import type { Bench, Part, PartOutcome, PeerError } from "./Peer.js"
 
 // Starting, and the first samples, are not what goes on for months.
-const settling = "10 seconds"
+const settling = 10
+
+// By then the compiler of Node has seen what it will see.
+const longSettling = 50
 
 /**
- * Watches an agent for the time of the benchmark; `count` says how many values
- * it has given so far, `beside` what others use for it that are no part of it.
+ * Watches an agent for the time of the benchmark, after so many seconds for its
+ * start; `count` says how many values it has given so far.
  */
 const watch = (
   { seconds }: Bench,
   agent: Daemon,
-  count: Effect.Effect<number, PeerError>
+  count: Effect.Effect<number, PeerError>,
+  after = settling
 ): Effect.Effect<PartOutcome, PeerError> =>
   Effect.gen(function*() {
-    yield* Effect.sleep(settling)
+    yield* Effect.sleep(after * 1_000)
     const countBefore = yield* count
     const before = yield* agent.usage
     const begun = performance.now()
     yield* Effect.sleep(seconds * 1_000)
-    const after = yield* agent.usage
+    const used = yield* agent.usage
     const watched = (performance.now() - begun) / 1_000
     return {
       values: {
         seconds: watched,
-        cpu: after.cpu - before.cpu,
-        rss: after.rss,
-        processes: after.processes,
+        cpu: used.cpu - before.cpu,
+        rss: used.rss,
+        processes: used.processes,
         // A process has dozens of page faults before it does anything.
-        startsOthers: after.endedFaults > before.endedFaults ? 1 : 0,
+        startsOthers: used.endedFaults > before.endedFaults ? 1 : 0,
         metrics: (yield* count) - countBefore
       }
     }
@@ -64,9 +68,9 @@ export const startServer = (
 
 const ownVersion = ({ executable }: Bench): string => programVersion(process.execPath, executable, "--version")
 
-const own: Part = {
-  name: "agent",
-  title: "this package, `run --system`",
+const ownPart = (name: string, title: string, settling: number): Part => ({
+  name,
+  title,
   measure: (bench) =>
     Effect.gen(function*() {
       const folder = yield* bench.folder
@@ -81,8 +85,8 @@ const own: Part = {
         "--data-dir",
         path.join(folder, "outbox")
       )
-      const serverBefore = yield* Effect.fork(Effect.delay(server.daemon.usage, settling))
-      const { values } = yield* watch(bench, agent, storedPoints(server.url))
+      const serverBefore = yield* Effect.fork(Effect.delay(server.daemon.usage, settling * 1_000))
+      const { values } = yield* watch(bench, agent, storedPoints(server.url), settling)
       const before = yield* serverBefore
       const after = yield* server.daemon.usage
       return {
@@ -90,7 +94,7 @@ const own: Part = {
         values: { ...values, serverCpu: after.cpu - before.cpu, serverRss: after.rss }
       }
     })
-}
+})
 
 const ownWhole: Part = {
   name: "up",
@@ -323,7 +327,8 @@ const netdataWhole: Part = {
 
 /** Agents that watch this host each second, this package's first. */
 export const agents: ReadonlyArray<Part> = [
-  own,
+  ownPart("agent", "this package, `run --system`", settling),
+  ownPart("agent-later", `this package, the same, after ${longSettling} s`, longSettling),
   ownWhole,
   idleNode,
   collectd,
