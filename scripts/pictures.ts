@@ -92,9 +92,22 @@ const pages = [
   { name: "overview", address: "/", ...sight },
   { name: "overview-dark", address: "/", ...sight, colorScheme: "dark" },
   { name: "explore", address: "/#/explore?m=system/cpu_core_percent&m=system/load_1m&range=120", ...sight },
+  {
+    name: "explore-pointer",
+    address: "/#/explore?m=system/memory_available_bytes&m=system/load_1m&range=120",
+    ...sight
+  },
   { name: "pipeline", address: "/#/pipeline", ...sight },
   { name: "chess", address: "/#/chess", ...sight },
   { name: "narrow", address: "/", ...sight, height: 760, width: 375 },
+  {
+    name: "narrow-explore",
+    address: "/#/explore?m=system/cpu_core_percent&range=120",
+    ...sight,
+    height: 900,
+    width: 375
+  },
+  { name: "narrow-pipeline", address: "/#/pipeline", ...sight, height: 900, width: 375, colorScheme: "dark" },
   { name: "narrow-chess", address: "/#/chess", ...sight, height: 760, width: 375, colorScheme: "dark" }
 ] as const
 
@@ -125,7 +138,14 @@ const takePictures = Effect.gen(function*() {
   }
   yield* Effect.forEach(
     pages,
-    ({ address, name, ...as }) => Effect.flatMap(open(opened, address, as), (page) => photograph(page, name))
+    ({ address, name, ...as }) =>
+      Effect.gen(function*() {
+        const page = yield* open(opened, address, as)
+        if (name === "explore-pointer") {
+          yield* Effect.promise(() => page.locator(".u-over").hover({ position: { x: 500, y: 120 } }))
+        }
+        yield* photograph(page, name)
+      })
   )
 
   other.kill("SIGSTOP")

@@ -14,6 +14,9 @@ const maxRows = 100
 
 const chartSpan = 300_000
 
+// What a database needs that holds nothing is most of the file of a small store: bytes a point would mislead.
+const fewPoints = 100_000
+
 const perSecond = (rate: number | undefined): string => rate === undefined ? "–" : formatUnit("per second", rate)
 
 const millis = (value: number): string => value === 0 ? "–" : formatUnit("seconds", value / 1000)
@@ -333,8 +336,8 @@ class Pipeline implements ShownPage {
       store.bytes === 0 ? "–" : formatUnit("bytes", store.bytes),
       store.bytes === 0
         ? "in memory"
-        : store.points === 0
-        ? "no points yet"
+        : store.points < fewPoints
+        ? "few points yet"
         : `${(store.bytes / store.points).toFixed(1)} B a point`
     )
     tell(
