@@ -1,4 +1,4 @@
-import { cutToWidth, displayWidth, padToWidth } from "../domain/DisplayWidth.js"
+import { cutInside, cutToWidth, displayWidth, padToWidth } from "../domain/DisplayWidth.js"
 import { printableLine } from "../domain/Printable.js"
 import { formatAge, formatUnit } from "../domain/Units.js"
 import type { LossTotal } from "./LossLedger.js"
@@ -33,7 +33,7 @@ export interface StatusView {
 
 /** A piece of a line; pieces that do not fit are left out, from the end, unless they may be `cut`. */
 interface Piece extends BlockPart {
-  readonly cut?: boolean
+  readonly cut?: "end" | "inside"
 }
 
 /** A line that may be shown, the more so the lower its `rank`. */
@@ -56,12 +56,19 @@ const longestName = 24
 const leastRows = 8
 const leastColumns = 40
 
+/** From here on a row is not dear. */
+const roomyRows = 20
+
 const plain = (text: string): Piece => ({ text, tone: "plain" })
 
 const dim = (text: string): Piece => ({ text, tone: "dim" })
 
 // A tab leads where only the terminal knows.
 const oneLine = (text: string): string => printableLine(text).replaceAll("\t", " ")
+
+const lineText = (text: string): Piece => ({ ...plain(oneLine(text)), cut: "end" })
+
+const errorText = (text: string): Piece => ({ ...plain(oneLine(text)), cut: "inside" })
 
 const nameOf = (name: string): string => cutToWidth(oneLine(name), longestName)
 
@@ -70,12 +77,12 @@ const bytesText = (bytes: number): string => `${formatCount(bytes)}B`
 const lineOf = (label: string, pieces: ReadonlyArray<Piece>, width: number): BlockLine => {
   const parts: Array<BlockPart> = [dim(padToWidth(label, labelWidth))]
   let room = width - labelWidth
-  for (const [index, { cut = false, text, tone }] of pieces.entries()) {
+  for (const [index, { cut, text, tone }] of pieces.entries()) {
     const before = index === 0 ? "" : separator
     const left = room - displayWidth(before)
     const fits = displayWidth(text) <= left
-    if (!fits && index > 0 && (!cut || left < leastRoom)) break
-    const shown = fits ? text : cutToWidth(text, left)
+    if (!fits && index > 0 && (cut === undefined || left < leastRoom)) break
+    const shown = cut === "inside" ? cutInside(text, left) : cutToWidth(text, left)
     if (before !== "") parts.push(dim(before))
     parts.push({ text: shown, tone })
     if (!fits) break
@@ -90,8 +97,7 @@ const againText = ({ retryAt }: PipelineSnapshot["sender"], at: number): string 
     : `again in ${formatUnit("seconds", Math.ceil((retryAt - at) / 1000))}`
 
 const delivery = ({ at, now: { sender } }: StatusView): ReadonlyArray<Piece> => {
-  const endpoint: Piece = { ...plain(oneLine(sender.endpoint ?? "")), cut: true }
-  const problem: Piece = { text: oneLine(sender.lastError ?? "no answer"), tone: "plain", cut: true }
+  const endpoint = lineText(sender.endpoint ?? "")
   switch (sender.transport) {
     case "connecting":
       // What goes to standard output has no connection and no outbox.
@@ -99,16 +105,21 @@ const delivery = ({ at, now: { sender } }: StatusView): ReadonlyArray<Piece> => 
     case "socket":
       return [{ text: "socket", tone: "good" }, endpoint]
     case "http":
-      return [{ text: "http, the socket fails", tone: "warning" }, dim(againText(sender, at)), problem]
+      return [{ text: "http", tone: "warning" }, dim(`socket ${againText(sender, at)}`), endpoint]
     case "waiting":
-      return [{ text: "waiting", tone: "bad" }, plain(againText(sender, at)), problem]
+      return [{ text: "waiting", tone: "bad" }, plain(againText(sender, at)), endpoint]
     case "stopped":
-      return [{ text: "STOPPED", tone: "bad" }, plain(againText(sender, at)), problem]
+      return [{ text: "STOPPED", tone: "bad" }, plain(againText(sender, at)), endpoint]
   }
 }
 
-/** Gives as many pieces as fit before the one that says how many more there are. */
-const withRest = (pieces: ReadonlyArray<Piece>, room: number): ReadonlyArray<Piece> => {
+const isDelivering = ({ transport }: PipelineSnapshot["sender"]): boolean =>
+  transport === "connecting" || transport === "socket"
+
+/** Gives as many pieces as fit before the one that says how many more there are; `all` says what they are. */
+const withRest = (pieces: ReadonlyArray<Piece>, room: number, all: string): ReadonlyArray<Piece> => {
+  const [only] = pieces
+  if (pieces.length === 1) return [{ ...only, cut: "end" }]
   const widthOf = (list: ReadonlyArray<Piece>): number =>
     list.reduce((width, { text }) => width + displayWidth(text) + separator.length, 0)
   for (let shown = pieces.length; shown > 0; shown--) {
@@ -116,12 +127,12 @@ const withRest = (pieces: ReadonlyArray<Piece>, room: number): ReadonlyArray<Pie
     const list = [...pieces.slice(0, shown), ...(rest === 0 ? [] : [dim(`and ${rest} more`)])]
     if (widthOf(list) <= room) return list
   }
-  return pieces.length === 0 ? [] : [dim(`${pieces.length} more`)]
+  return pieces.length === 0 ? [] : [dim(`${pieces.length} ${all}`)]
 }
 
 const rateOf = (count: number, millis: number): number => millis > 0 ? Math.max(0, count) * 1000 / millis : 0
 
-const rateText = (rate: number): string => `${formatCount(rate >= 10 ? Math.round(rate) : rate)}/s`
+const rateText = (rate: number): string => `${formatCount(Number(rate.toFixed(rate >= 10 ? 0 : 1)))}/s`
 
 const gathered = ({ before, millis, now }: StatusView, room: number): ReadonlyArray<Piece> => {
   const earlier = new Map(before.generators.map(({ gathered, name }) => [name, gathered]))
@@ -138,23 +149,22 @@ const gathered = ({ before, millis, now }: StatusView, room: number): ReadonlyAr
     // What fails stands in a line of its own.
     .filter(({ state }) => state !== "waiting")
     .map(({ name, rate, state }) => dim(`${nameOf(name)} ${state === "done" && rate === 0 ? "ended" : rateText(rate)}`))
-  return [total, ...withRest(each, room - displayWidth(total.text))]
+  return [total, ...withRest(each, room - displayWidth(total.text), "generators")]
 }
 
-const fill = (text: string, used: number, capacity: number): ReadonlyArray<Piece> =>
+const fill = (text: string, used: number, capacity: number): Piece =>
   capacity > 0 && used >= 0.8 * capacity
-    ? [{ text: `${text}, ${used >= capacity ? "full" : "nearly full"}`, tone: "warning" }]
-    : [plain(text)]
+    ? { text: `${text}, ${used >= capacity ? "full" : "nearly full"}`, tone: "warning" }
+    : plain(text)
 
 const pending = ({ now: { queue, sender } }: StatusView): ReadonlyArray<Piece> => {
   const { capacityBytes, pendingBytes } = sender
   return [
-    ...(capacityBytes === undefined ? [] : fill(
-      `${formatCount(sender.pending)} in the outbox, ${bytesText(pendingBytes)} of ${bytesText(capacityBytes)}`,
-      pendingBytes,
-      capacityBytes
-    )),
-    ...fill(`${formatCount(queue.size)} of ${formatCount(queue.capacity)} in the queue`, queue.size, queue.capacity)
+    ...(capacityBytes === undefined ? [] : [
+      plain(`outbox ${formatCount(sender.pending)}`),
+      fill(`${bytesText(pendingBytes)} of ${bytesText(capacityBytes)}`, pendingBytes, capacityBytes)
+    ]),
+    fill(`queue ${formatCount(queue.size)} of ${formatCount(queue.capacity)}`, queue.size, queue.capacity)
   ]
 }
 
@@ -184,13 +194,13 @@ const lost = (losses: ReadonlyArray<LossTotal>, room: number): ReadonlyArray<Pie
     .map(({ count, reason, source, uncounted }) =>
       plain(`${reason} of ${nameOf(source)}${losses.length === 1 ? "" : ` ${countText(count, uncounted)}`}`)
     )
-  return [total, ...withRest(reasons, room - displayWidth(total.text))]
+  return [total, ...withRest(reasons, room - displayWidth(total.text), "reasons")]
 }
 
 const failingLine = ({ failures, lastError, name }: GeneratorStatus): ReadonlyArray<Piece> => [
   { text: nameOf(name), tone: "warning" },
   dim(failures === 1 ? "once" : `${formatCount(failures)} times`),
-  { ...plain(oneLine(lastError ?? "no reason given")), cut: true }
+  errorText(lastError ?? "no reason given")
 ]
 
 /** Lines of generators that fail, beyond which they are counted. */
@@ -203,19 +213,20 @@ const failing = (generators: ReadonlyArray<Readonly<GeneratorStatus>>): Readonly
 }
 
 // Losses that have a line of their own.
-const toldElsewhere: ReadonlyArray<LossTotal["reason"]> = ["server-rejected", "unverified"]
+const toldElsewhere = new Set<LossTotal["reason"]>(["server-rejected", "unverified"])
 
 const rowsOf = (view: StatusView, width: number): ReadonlyArray<Row> => {
   const { dashboard, now: { generators, sender } } = view
   const room = width - labelWidth
   const losses = view.losses.filter(({ count, reason, uncounted }) =>
-    count + uncounted > 0 && !toldElsewhere.includes(reason)
+    count + uncounted > 0 && !toldElsewhere.has(reason)
   )
   const rows: Array<Row> = []
   const add = (rank: number, label: string, pieces: ReadonlyArray<Piece>): void => {
     rows.push({ rank, line: lineOf(label, pieces, width) })
   }
   add(0, "Delivery", delivery(view))
+  if (!isDelivering(sender)) add(1, "Problem", [errorText(sender.lastError ?? "none is known")])
   add(6, "Gathered", gathered(view, room))
   failing(generators).forEach((pieces, index) => add(index === 0 ? 3 : 8, index === 0 ? "Failing" : "", pieces))
   add(4, "Pending", pending(view))
@@ -227,11 +238,11 @@ const rowsOf = (view: StatusView, width: number): ReadonlyArray<Row> => {
   if (sender.rejected > 0) {
     add(2, "Rejected", [
       { text: formatCount(sender.rejected), tone: "bad" },
-      { ...plain(oneLine(sender.lastRejection ?? "")), cut: true }
+      errorText(sender.lastRejection ?? "")
     ])
   }
   if (losses.length > 0) add(1, "Lost", lost(losses, room))
-  if (dashboard !== undefined) add(9, "Dashboard", [{ ...plain(oneLine(dashboard)), cut: true }])
+  if (dashboard !== undefined) add(9, "Dashboard", [lineText(dashboard)])
   return rows
 }
 
@@ -248,7 +259,10 @@ export const renderStatusBlock = (
   if (rows < leastRows || columns < leastColumns) {
     return [[plain(renderStatusLine(view.now, view.before, view.millis, columns))]]
   }
+  const most = Math.floor(rows / 2)
   const all = rowsOf(view, columns - 1)
-  const shown = new Set([...all].sort((a, b) => a.rank - b.rank).slice(0, Math.floor(rows / 2)))
-  return all.filter((row) => shown.has(row)).map(({ line }) => line)
+  const shown = new Set([...all].sort((a, b) => a.rank - b.rank).slice(0, most))
+  const lines = all.filter((row) => shown.has(row)).map(({ line }) => line)
+  // Where there is room, an empty line keeps the block apart from the log.
+  return lines.length < most && rows >= roomyRows ? [[], ...lines] : lines
 }

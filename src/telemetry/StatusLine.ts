@@ -33,8 +33,8 @@ export const renderStatusLine = (
   width: number
 ): string => {
   const perSecond = (read: (snapshot: PipelineSnapshot) => number): string =>
-    `${formatCount(Math.max(0, (read(now) - read(before)) * 1000 / millis))}/s`
-  const failing = now.generators.filter(({ state }) => state === "waiting").map(({ name }) => printableLine(name))
+    `${formatCount(millis > 0 ? Math.max(0, (read(now) - read(before)) * 1000 / millis) : 0)}/s`
+  const failing = now.generators.filter(({ state }) => state === "waiting").map(({ name }) => printableLine(name).replaceAll("\t", " "))
   const parts = [
     now.sender.transport,
     `in ${perSecond(gathered)}`,
