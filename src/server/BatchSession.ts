@@ -36,6 +36,10 @@ export interface BatchSessionOptions {
 
 // A client that never repeats an id would fill the memory with definitions.
 const maxDefinitions = 200_000
+const maxDefinedBytes = 64 * 1_048_576
+
+// A hello of as many nearly fills a frame; each stream is a row of the store.
+const maxStreams = 10_000
 
 const busyMillis = 1_000
 
@@ -57,6 +61,7 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
   const { counters, owner, store } = options
   const writers = new Map<string, StreamWriter>()
   const dictionary: Dictionary = new Map()
+  let definedBytes = 0
   /** Of each stream: the rejections before this offset were told on this connection. */
   const told = new Map<string, number>()
 
@@ -110,6 +115,16 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
         `this server speaks protocol ${PROTOCOL_VERSION}, not ${frame.protocol}; use a metrics-collector of its version`,
         true
       ))
+    }
+    const fresh = new Set(frame.streams.map(({ stream }) => stream).filter((stream) => !writers.has(stream)))
+    if (writers.size + fresh.size > maxStreams) {
+      return Effect.succeed(
+        problem(
+          "too-many-streams",
+          `more than ${maxStreams} streams on one connection; deliver some over HTTP or another one`,
+          true
+        )
+      )
     }
     const opened = frame.streams.map(({ acked, stream }): StreamWriter => ({
       stream,
@@ -171,10 +186,16 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
       Effect.suspend(() => {
         const json = parseJson(text)
         if (Either.isLeft(json)) return Effect.succeed(problem("bad-frame", json.left, false))
-        const applied = applyDefinitions(dictionary, definitionsIn(json.right))
-        if (dictionary.size > maxDefinitions) {
+        const definitions = definitionsIn(json.right)
+        for (const definition of definitions) definedBytes += JSON.stringify(definition).length
+        const applied = applyDefinitions(dictionary, definitions)
+        if (dictionary.size > maxDefinitions || definedBytes > maxDefinedBytes) {
           return Effect.succeed(
-            problem("too-many-series", `more than ${maxDefinitions} series on one connection; connect again`, true)
+            problem(
+              "too-many-series",
+              `more than ${maxDefinitions} series, or 64 MiB of their names, on one connection; connect again`,
+              true
+            )
           )
         }
         const decoded = Either.flatMap(applied, () => decodeClientValue(json.right))

@@ -83,6 +83,7 @@ export const makeMetricsSockets = (
     })
 
     const accept = (ws: ServedSocket, protocol: string, owner: string, address?: string): void => {
+      const streams = new Set<string>()
       const session = protocol === SUBPROTOCOL
         ? makeBatchSession({
           store,
@@ -94,6 +95,7 @@ export const makeMetricsSockets = (
           takeOver: (stream) => {
             const older = byStream.get(stream)
             byStream.set(stream, connection)
+            streams.add(stream)
             ways.opened(stream)
             if (older !== undefined && older !== connection) {
               older.close(CLOSE_SUPERSEDED, "a newer connection took over")
@@ -113,8 +115,8 @@ export const makeMetricsSockets = (
         },
         onClose: () => {
           connections.delete(connection)
-          for (const [stream, holder] of byStream) {
-            if (holder !== connection) continue
+          for (const stream of streams) {
+            if (byStream.get(stream) !== connection) continue
             byStream.delete(stream)
             ways.closed(stream)
           }

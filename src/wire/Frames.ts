@@ -119,6 +119,7 @@ export type Busy = typeof Busy.Type
  * - `too-large`: over `maxBatchBytes`
  * - `protocol`: a version that the server does not speak, or a frame out of turn
  * - `too-many-series`: a connection defined more than the server keeps; connect again
+ * - `too-many-streams`: a connection opened more than the server keeps; deliver some over HTTP or another connection
  * - `stream-owned`: the stream was opened with another token
  * - `internal`: the server could not store it; it may be sent again
  */
@@ -128,6 +129,7 @@ export type ErrorCode =
   | "too-large"
   | "protocol"
   | "too-many-series"
+  | "too-many-streams"
   | "stream-owned"
   | "internal"
 

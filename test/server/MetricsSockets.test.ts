@@ -454,3 +454,60 @@ describe("back-pressure and watching", () => {
       expect(alive.socket.readyState).toBe(WebSocket.OPEN)
     }).pipe(Effect.provide(memoryStore)))
 })
+
+describe("what a connection makes the server keep", () => {
+  it.scopedLive("is 10,000 streams at most; those that are opened again count once, and all go with it", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const greeting = (from: number, to: number) => ({
+        ...hello("s"),
+        streams: Array.from({ length: to - from }, (_, i) => ({ stream: `s${from + i}`, acked: 0, next: 0 }))
+      })
+      const peer = yield* connectBatch(server)
+      for (const [from, to] of [[0, 5_000], [0, 5_000], [5_000, 10_000]] as const) {
+        peer.send(greeting(from, to))
+        expect(yield* peer.next).toMatchObject({ type: "welcome" })
+      }
+      peer.send(greeting(9_999, 10_001))
+      expect(yield* peer.next).toMatchObject({ type: "error", code: "too-many-streams", fatal: true })
+      expect(yield* peer.closed).toMatchObject({ code: 1008, reason: "too-many-streams" })
+      const other = yield* connectBatch(server)
+      other.send(greeting(0, 1))
+      expect(yield* other.next).toMatchObject({ type: "welcome" })
+    }).pipe(Effect.provide(memoryStore)))
+
+  // A batch without points is none, but its definitions count.
+  const definitions = (from: number, count: number, text: string) => ({
+    ...batch("s", 0, []),
+    define: Array.from({ length: count }, (_, i) => ({
+      id: from + i,
+      origin: "test",
+      metric_type: "m",
+      tags: { host: text }
+    }))
+  })
+
+  it.scopedLive.each(
+    [["200,000 series", 10_000, "", 21], ["64 MiB of their names", 130, "x".repeat(7_900), 66]] as const
+  )(
+    "is %s at most",
+    ([, count, text, frames]) =>
+      Effect.gen(function*() {
+        const server = yield* startServer()
+        const peer = yield* connectBatch(server)
+        peer.send(hello("s"))
+        yield* peer.next
+        for (let i = 0; i < frames - 2; i++) {
+          peer.send(definitions(i * count, count, text))
+          expect(yield* peer.next).toMatchObject({ type: "error", code: "bad-frame", fatal: false })
+        }
+        for (let i = frames - 2; i < frames; i++) peer.send(definitions(i * count, count, text))
+        yield* Effect.repeat(peer.next, {
+          until: (frame) =>
+            typeof frame === "object" && frame !== null && "code" in frame && frame.code === "too-many-series"
+        })
+        expect(yield* peer.closed).toMatchObject({ code: 1008, reason: "too-many-series" })
+      }).pipe(Effect.provide(memoryStore)),
+    60_000
+  )
+})
