@@ -30,6 +30,21 @@ describe("the documents", () => {
     expect(broken).toEqual([])
   })
 
+  it("are found from the README, and every picture from one of them", () => {
+    const linked = new Set(
+      documents.flatMap((document) =>
+        Array.from(
+          prose(document).matchAll(/\]\(([^)\s#]+)/g),
+          ([, link = ""]) => path.posix.join(path.posix.dirname(document), link)
+        )
+      )
+    )
+    const pictures = fs.readdirSync(path.join(root, "docs/images")).map((name) => `docs/images/${name}`)
+    expect(pictures.filter((name) => !linked.has(name))).toEqual([])
+    const fromReadme = new Set(Array.from(prose("README.md").matchAll(/\]\(([^)\s#]+)/g), ([, link]) => link))
+    expect(documents.filter((name) => name !== "README.md" && !fromReadme.has(name))).toEqual([])
+  })
+
   it("are there when a comment in the source names them", () => {
     const named = new Set(Array.from(source.matchAll(/docs\/[\w-]+\.md/g), ([name]) => name))
     expect(Array.from(named).filter((name) => !fs.existsSync(path.join(root, name))).sort()).toEqual([])

@@ -13,7 +13,18 @@ import { readPlainReply } from "../../src/sender/PlainAnswer.js"
 import { Api } from "../../src/wire/Api.js"
 import { decodeClientFrame, decodeServerFrame } from "../../src/wire/Frames.js"
 import { directory, run, start } from "../e2e/Program.js"
-import { allBlocks, blocksFor, commandLines, documents, inlineCode, placeOf, read, useOf, words } from "./Documents.js"
+import {
+  allBlocks,
+  blocksFor,
+  commandLines,
+  documents,
+  inlineCode,
+  placeOf,
+  read,
+  root,
+  useOf,
+  words
+} from "./Documents.js"
 
 const Scripts = Schema.parseJson(
   Schema.Struct({ scripts: Schema.Record({ key: Schema.String, value: Schema.String }) })
@@ -199,6 +210,22 @@ describe("what the text names", () => {
         !ofOptions.has(variable) && !inHelp.has(variable) && variable !== "METRICS_LOG_LEVEL"
       )
     ).toEqual([])
+  })
+
+  it("as a variable stands in the table of the configuration, with all others that are read", () => {
+    const folder = path.join(root, "src/cli")
+    const asked = fs.readdirSync(folder).flatMap((name) =>
+      Array.from(
+        fs.readFileSync(path.join(folder, name), "utf8").matchAll(
+          /(?:Config\.[a-z]+(?:\([^()]*\))?|configuredList)\("([a-z-]+)"\)/g
+        ),
+        ([, option = ""]) => `METRICS_${option.replaceAll("-", "_").toUpperCase()}`
+      )
+    )
+    const rows = Array.from(read("docs/configuration.md").matchAll(/^\| (`METRICS_.*?) \|/gm), ([, row = ""]) => row)
+    const listed = rows.flatMap((row) => row.match(/METRICS_[A-Z_]+/g) ?? [])
+    expect(asked.length).toBeGreaterThan(20)
+    expect([...new Set(listed)].sort()).toEqual([...new Set(asked)].sort())
   })
 
   it("as a path of the API is one", () => {
