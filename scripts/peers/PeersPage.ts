@@ -145,7 +145,8 @@ ${table(libraries, results, libraryColumns, ({ micros }) => micros)}
 
 Taking metrics: 2,000,000 after 500,000 for warming up, of 200 series. Over UDP at a pace of 200,000/s, because nothing
 says when it is too much, 50 in a datagram; the others as fast as they are taken. The server of this package has them on
-disk, ready for queries, when it answers; the others sum up in memory or forget.
+disk, ready for queries, when it answers; the others sum up in memory or forget. Its plain mode, for clients that know
+nothing of batches, reads names and metadata anew with every metric, which is what it needs more.
 
 ${table(ingests, results, ingestColumns, ({ cpuPerMillion }) => cpuPerMillion)}${skippedText(measured)}
 `
