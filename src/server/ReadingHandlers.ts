@@ -1,14 +1,14 @@
 import { Headers, HttpApiBuilder, type HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
-import { Effect, Either, Stream } from "effect"
+import { Effect, Either, Option, Stream } from "effect"
 import type { QueryError, StoreError } from "../store/MetricStore.js"
 import { Api } from "../wire/Api.js"
-import { latestJson, seriesEntry } from "./AnswerJson.js"
+import { latestJson, seriesJson } from "./AnswerJson.js"
 import { storeProblem } from "./Ingest.js"
 import { liveEvents } from "./Live.js"
 import { nextTurn } from "../domain/nextTurn.js"
 import { parseFilter, parseQuery } from "./QueryParameters.js"
-import { jsonText, Refused, refusedResponse } from "./Refused.js"
+import { Refused, refusedResponse } from "./Refused.js"
 import type { ServerParts } from "./ServerParts.js"
 
 /** The parameters of a request's URL. */
@@ -75,14 +75,23 @@ export const refuseReading = (
 
 const encoder = new TextEncoder()
 
+const contentType = "application/json"
+
 /** Sends the pieces of a JSON text, giving sockets a turn between two of them. */
-const inPieces = (pieces: ReadonlyArray<Uint8Array>): HttpServerResponse.HttpServerResponse => {
-  const contentType = "application/json"
-  const [whole, ...rest] = pieces
-  if (rest.length === 0) return HttpServerResponse.uint8Array(whole, { contentType })
+const inPieces = (pieces: Iterator<Uint8Array>): HttpServerResponse.HttpServerResponse => {
+  const first = pieces.next()
+  const second = first.done === true ? first : pieces.next()
+  if (first.done !== true && second.done === true) return HttpServerResponse.uint8Array(first.value, { contentType })
+  const rest = Stream.repeatEffectOption(Effect.flatMap(nextTurn, () => {
+    const piece = pieces.next()
+    return piece.done === true ? Effect.fail(Option.none()) : Effect.succeed(piece.value)
+  }))
   return HttpServerResponse.stream(
-    Stream.fromIterable(pieces).pipe(Stream.rechunk(1), Stream.tap(() => nextTurn)),
-    { contentType, contentLength: pieces.reduce((sum, { length }) => sum + length, 0) }
+    Stream.concat(
+      Stream.fromIterable([first, second].flatMap((piece) => piece.done === true ? [] : [piece.value])),
+      rest
+    ),
+    { contentType }
   )
 }
 
@@ -94,7 +103,7 @@ export const readingHandlers = (parts: ServerParts) => {
       .handleRaw("series", ({ request }) =>
         Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
           Effect.flatMap(store.series),
-          Effect.map((series) => jsonText(JSON.stringify(series.map(seriesEntry)))),
+          Effect.map((series) => inPieces(seriesJson(series))),
           Effect.catchAll(refuseReading(parts, request))
         ))
       .handleRaw("query", ({ request }) =>
@@ -102,7 +111,7 @@ export const readingHandlers = (parts: ServerParts) => {
           Effect.flatMap(({ fields, query }) =>
             Effect.map(store.queryText({ ...query, fields }), (pieces) => {
               counters.queries++
-              return inPieces(pieces)
+              return inPieces(pieces.values())
             })
           ),
           Effect.catchAll(refuseReading(parts, request))
@@ -110,7 +119,7 @@ export const readingHandlers = (parts: ServerParts) => {
       .handleRaw("latest", ({ request }) =>
         Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
           Effect.flatMap(store.latest),
-          Effect.map((points) => jsonText(latestJson(points))),
+          Effect.map((points) => inPieces(latestJson(points))),
           Effect.catchAll(refuseReading(parts, request))
         ))
       .handleRaw("live", ({ request }) =>

@@ -1,6 +1,7 @@
 import { Clock, Effect, Either, Layer } from "effect"
 import type { Points } from "../domain/Series.js"
 import { type Columns, dropBefore, pointsFrom, timeSpan } from "./Columns.js"
+import { type Learn, listLatest, listSeries } from "./listSeries.js"
 import { LiveFeed } from "./LiveFeed.js"
 import {
   type CommitResult,
@@ -78,10 +79,12 @@ const make = (
       index.add(columns, now)
     }
 
+    const learnNow: Learn<QueryError> = (matcher, series) => Effect.suspend(() => learnHere(matcher, () => series))
+
     const matching = (filter: SeriesFilter): Either.Either<SeriesMatcher["matches"], QueryError> =>
       Either.flatMap(makeSeriesMatcher(filter), (matcher) =>
         Either.map(
-          learnHere(matcher, index.candidates(filter).map(({ series }) => series)),
+          learnHere(matcher, () => Array.from(index.candidates(filter), ({ series }) => series)),
           () => matcher.matches
         ))
 
@@ -158,15 +161,11 @@ const make = (
         }),
       query,
       queryText: (asked) => Effect.flatMap(query(asked), (answer) => answerText(answer, asked.fields !== false)),
-      series: (filter) => Effect.suspend(() => Either.map(matching(filter), (matches) => index.infos(filter, matches))),
-      latest: (filter) =>
-        Effect.flatMap(
-          Clock.currentTimeMillis,
-          (now) => Either.map(matching(filter), (matches) => index.latest(filter, matches, now))
-        ),
+      series: (filter) => listSeries(index, filter, learnNow),
+      latest: (filter) => Effect.flatMap(Clock.currentTimeMillis, (now) => listLatest(index, filter, learnNow, now)),
       matcher: (filter) =>
         Either.map(makeSeriesMatcher(filter), (matcher) => ({
-          prepare: (series) => Effect.suspend(() => learnHere(matcher, series)),
+          prepare: (series) => learnNow(matcher, series),
           matches: matcher.matches
         })),
       losses: (limit, sender) =>

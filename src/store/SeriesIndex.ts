@@ -1,7 +1,7 @@
 import type { Series } from "../domain/Series.js"
 import type { Columns } from "./Columns.js"
 import { LatestPoints, type Newest } from "./LatestPoints.js"
-import type { LatestPoint, SeriesFilter, SeriesInfo } from "./MetricStore.js"
+import type { SeriesFilter } from "./MetricStore.js"
 import { isOverflow, overflowSeries } from "./Overflow.js"
 import { TagIndex } from "./TagIndex.js"
 
@@ -33,9 +33,6 @@ export interface KnownPoints {
 // Of fewer series each is looked at.
 const leastIndexed = 256
 
-const byKey = (a: SeriesEntry, b: SeriesEntry): number =>
-  a.series.key < b.series.key ? -1 : a.series.key > b.series.key ? 1 : 0
-
 /**
  * What a store knows of its series without reading points: their ids, counts,
  * first and last instants, newest points. It changes only after a commit.
@@ -46,6 +43,7 @@ export class SeriesIndex {
   private readonly byType = new Map<string, Set<Entry>>()
   private readonly tags = new TagIndex<Entry>()
   private total = 0
+  private filled = 0
 
   constructor(private readonly indexedFrom: number = leastIndexed) {}
 
@@ -56,9 +54,7 @@ export class SeriesIndex {
 
   /** Series that have points. */
   get size(): number {
-    let size = 0
-    for (const { points } of this.byId.values()) if (points > 0) size++
-    return size
+    return this.filled
   }
 
   /** The ids of all series, in the order of their definitions. */
@@ -88,6 +84,7 @@ export class SeriesIndex {
     const entry: Entry = { id, series, points, first, last, latest: new LatestPoints() }
     if (newest !== undefined) entry.latest.add(newest.time, newest.value, newest.fields, Infinity)
     this.total += points
+    if (points > 0) this.filled++
     this.byKey.set(series.key, entry)
     this.byId.set(id, entry)
     const alike = this.byType.get(series.metricType)
@@ -102,7 +99,7 @@ export class SeriesIndex {
       const entry = this.byId.get(columns.series[i])
       if (entry === undefined) continue
       const time = columns.time[i]
-      entry.points++
+      if (entry.points++ === 0) this.filled++
       this.total++
       if (time < entry.first) entry.first = time
       if (time > entry.last) entry.last = time
@@ -126,6 +123,7 @@ export class SeriesIndex {
   remove(id: number, removed: number, first: number, before: number): void {
     const entry = this.byId.get(id)
     if (entry === undefined) return
+    if (entry.points > 0 && entry.points === removed) this.filled--
     entry.points -= removed
     this.total -= removed
     entry.first = first
@@ -138,6 +136,7 @@ export class SeriesIndex {
       const entry = this.byId.get(id)
       if (entry === undefined) continue
       this.total -= entry.points
+      if (entry.points > 0) this.filled--
       this.byId.delete(id)
       this.byKey.delete(entry.series.key)
       this.tags.remove(entry)
@@ -152,13 +151,23 @@ export class SeriesIndex {
     return Array.from(this.byId.values()).filter(({ first, series }) => first < before(series.metricType))
   }
 
-  /** Series that have points, among them all that the filter means. */
-  candidates(filter: SeriesFilter): Array<SeriesEntry> {
-    return this.having(filter)
+  /** Series that have points, among them all that the filter means; while it is walked through, they may change. */
+  *candidates(filter: SeriesFilter): Generator<SeriesEntry, undefined> {
+    for (const entry of this.meant(filter)) if (entry.points > 0) yield entry
+    return undefined
   }
 
-  private having(filter: SeriesFilter): Array<Entry> {
-    return Array.from(this.meant(filter)).filter(({ points }) => points > 0)
+  /** The {@link candidates} in lists of `size`, of which the last one may be shorter. */
+  *slices(filter: SeriesFilter, size: number): Generator<ReadonlyArray<SeriesEntry>, undefined> {
+    let slice: Array<SeriesEntry> = []
+    for (const entry of this.candidates(filter)) {
+      slice.push(entry)
+      if (slice.length < size) continue
+      yield slice
+      slice = []
+    }
+    if (slice.length > 0) yield slice
+    return undefined
   }
 
   private meant(filter: SeriesFilter): Iterable<Entry> {
@@ -175,28 +184,13 @@ export class SeriesIndex {
   /**
    * The series that a filter means and that have points, and those overflow
    * series in which there may be points of such series. Its `matches` must have
-   * learned of the {@link candidates}, here and below.
+   * learned of the {@link candidates}.
    */
   select(filter: SeriesFilter, matches: (series: Series) => boolean): ReadonlyArray<SeriesEntry> {
-    return this.having(filter).filter(({ series }) => matches(series) || isOverflow(series))
-  }
-
-  /** The series that the filter means and that have points, in the order of their keys. */
-  infos(filter: SeriesFilter, matches: (series: Series) => boolean): ReadonlyArray<SeriesInfo> {
-    return this.having(filter)
-      .filter(({ series }) => matches(series))
-      .sort(byKey)
-      .map(({ first, last, points, series }) => ({ ...series, points, first, last }))
-  }
-
-  /** The newest points at `now` of the series that the filter means. */
-  latest(filter: SeriesFilter, matches: (series: Series) => boolean, now: number): ReadonlyArray<LatestPoint> {
-    return this.having(filter)
-      .filter(({ series }) => matches(series))
-      .sort(byKey)
-      .flatMap(({ latest, series }) => {
-        const newest = latest.at(now)
-        return newest === undefined ? [] : [{ series, ...newest }]
-      })
+    const selected: Array<SeriesEntry> = []
+    for (const entry of this.candidates(filter)) {
+      if (matches(entry.series) || isOverflow(entry.series)) selected.push(entry)
+    }
+    return selected
   }
 }

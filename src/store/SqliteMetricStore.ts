@@ -255,14 +255,10 @@ const make = (
         }),
       query: reader.ask,
       queryText: reader.askText,
-      series: (filter) =>
-        Effect.flatMap(reader.matching(filter), (matches) => reading(() => index.infos(filter, matches))),
-      latest: (filter) =>
-        Effect.flatMap(reader.matching(filter), (matches) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) => reading(() => index.latest(filter, matches, now)))),
+      series: (filter) => Effect.zipRight(reading(() => undefined), reader.series(filter)),
+      latest: (filter) => Effect.zipRight(reading(() => undefined), reader.latest(filter)),
       matcher: reader.matcher,
-      losses: (limit, sender) =>
-        reading(() => statements.losses.all({ limit, sender: sender ?? null })),
+      losses: (limit, sender) => reading(() => statements.losses.all({ limit, sender: sender ?? null })),
       streams: reading(() => statements.streams.all().map(({ owner: _, ...info }) => info)),
       stats: reading(() => ({
         series: index.size,
@@ -276,12 +272,11 @@ const make = (
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
           expirePoints(parts, (metricType) =>
             before ?? ages.before(metricType, now)).pipe(
-              Effect.tap(() =>
-                before === undefined ? pruneSenders(parts, ages, maxLosses, now) : Effect.void
-              ),
+              Effect.tap(() => before === undefined ? pruneSenders(parts, ages, maxLosses, now) : Effect.void),
               Effect.zipLeft(returnSpace(db))
             )),
-      live: (capacity) => live.read(capacity)
+      live: (capacity) =>
+        live.read(capacity)
     })
   })
 

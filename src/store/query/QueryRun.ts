@@ -130,7 +130,7 @@ export const startQuery = (
   }
   // Together: what a pattern says of many values costs little more than what it says of one.
   const addMeant = (originals: ReadonlyArray<Original>): void => {
-    const learned = learnHere(matcher, originals.map(({ series }) => series))
+    const learned = learnHere(matcher, () => originals.map(({ series }) => series))
     if (Either.isLeft(learned)) failure ??= learned.left
     else {
       for (const { fields, id, series, time, value } of originals) {

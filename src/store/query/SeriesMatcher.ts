@@ -8,7 +8,7 @@ import { TagPattern } from "./TagPattern.js"
 /** Tells the series that a filter means. */
 export interface SeriesMatcher {
   /** What its patterns must be asked before `matches` can tell of these series. */
-  readonly questions: (series: Iterable<Series>) => ReadonlyArray<PatternQuestion>
+  readonly questions: (series: () => Iterable<Series>) => ReadonlyArray<PatternQuestion>
   /** Takes the answers to {@link questions} in. */
   readonly learn: (questions: ReadonlyArray<PatternQuestion>, verdicts: PatternVerdicts) => void
   readonly matches: (series: Series) => boolean
@@ -62,7 +62,7 @@ export const makeSeriesMatcher = (filter: SeriesFilter): Either.Either<SeriesMat
     return {
       questions: (series) => {
         if (patterned.length === 0) return []
-        const all = Array.from(series).filter(matchesPlainly)
+        const all = Array.from(series()).filter(matchesPlainly)
         return patterned.flatMap(({ key, pattern }) => {
           const question = pattern?.question(all.flatMap((own) => valueOf(own.tags, key) ?? []))
           if (pattern === undefined || question === undefined) return []
@@ -78,8 +78,8 @@ export const makeSeriesMatcher = (filter: SeriesFilter): Either.Either<SeriesMat
     }
   })
 
-/** Has a matcher learn of series in this thread; fails when a pattern takes too long. */
-export const learnHere = (matcher: SeriesMatcher, series: Iterable<Series>): Either.Either<void, QueryError> => {
+/** Has a matcher learn of series in this thread; fails when a pattern takes too long. They are not looked for in vain. */
+export const learnHere = (matcher: SeriesMatcher, series: () => Iterable<Series>): Either.Either<void, QueryError> => {
   const questions = matcher.questions(series)
   return questions.length === 0
     ? Either.void

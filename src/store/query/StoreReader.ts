@@ -1,10 +1,13 @@
-import { Duration, Effect, type Scope } from "effect"
+import { Clock, Duration, Effect, type Scope } from "effect"
 import type { Series } from "../../domain/Series.js"
 import type { Head } from "../Head.js"
+import { type Learn, listLatest, listSeries } from "../listSeries.js"
 import {
+  type LatestPoint,
   type QueryAnswer,
   QueryError,
   type SeriesFilter,
+  type SeriesInfo,
   type StoreError,
   type StoreMatcher,
   type StoreQuery
@@ -31,8 +34,8 @@ export interface StoreReader {
   readonly ask: (query: StoreQuery) => Effect.Effect<QueryAnswer, StoreError | QueryError>
   /** The answer as JSON text, in pieces. */
   readonly askText: (query: StoreQuery) => Effect.Effect<ReadonlyArray<Uint8Array>, StoreError | QueryError>
-  /** What tells the series that a filter means, of all that are known now. */
-  readonly matching: (filter: SeriesFilter) => Effect.Effect<(series: Series) => boolean, StoreError | QueryError>
+  readonly series: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<SeriesInfo>, StoreError | QueryError>
+  readonly latest: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<LatestPoint>, StoreError | QueryError>
   readonly matcher: (filter: SeriesFilter) => Effect.Effect<StoreMatcher, QueryError>
 }
 
@@ -66,7 +69,7 @@ export const makeStoreReader = (
       series: () => Iterable<Series>
     ): Effect.Effect<void, StoreError | QueryError> =>
       Effect.suspend(() => {
-        const questions = matcher.questions(series())
+        const questions = matcher.questions(series)
         return questions.length === 0 ? Effect.void : Effect.flatMap(runner.judge(questions), (verdicts) => {
           matcher.learn(questions, verdicts)
           // Series may have come in meanwhile.
@@ -74,10 +77,13 @@ export const makeStoreReader = (
         })
       })
 
+    const learnAll: Learn<StoreError | QueryError> = (matcher, series) => learn(matcher, () => series)
+
+    /** What tells the series that a filter means, of all that are known now. */
     const matching = (filter: SeriesFilter) =>
       Effect.gen(function*() {
         const matcher = yield* makeSeriesMatcher(filter)
-        yield* learn(matcher, () => index.candidates(filter).map(({ series }) => series))
+        yield* learn(matcher, () => Array.from(index.candidates(filter), ({ series }) => series))
         return matcher.matches
       })
 
@@ -119,10 +125,12 @@ export const makeStoreReader = (
     return {
       ask: (query) => answer(query, runner.scan),
       askText: (query) => answer(query, runner.scanText),
-      matching: (filter) => inTime(matching(filter)),
+      series: (filter) => inTime(listSeries(index, filter, learnAll)),
+      latest: (filter) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => inTime(listLatest(index, filter, learnAll, now))),
       matcher: (filter) =>
         Effect.map(makeSeriesMatcher(filter), (matcher) => ({
-          prepare: (series) => inTime(learn(matcher, () => series)),
+          prepare: (series) => inTime(learnAll(matcher, series)),
           matches: matcher.matches
         }))
     }
