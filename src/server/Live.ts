@@ -1,4 +1,4 @@
-import { Clock, type Deferred, Effect, Schedule, Stream } from "effect"
+import { Clock, type Deferred, Effect, Option, Schedule, Stream } from "effect"
 import type { MetricStore, StoreMatcher } from "../store/MetricStore.js"
 import { liveJson } from "./AnswerJson.js"
 import { nextTurn } from "../domain/nextTurn.js"
@@ -8,7 +8,7 @@ import type { ServerCounters } from "./ServerCounters.js"
 const capacity = 128
 
 /** Most points in one event. */
-const eventSize = 2_000
+const eventSize = 1_000
 
 const beat = "5 seconds"
 
@@ -27,25 +27,27 @@ export const liveEvents = (
 ): Stream.Stream<string> => {
   let expected: number | undefined
   const events = store.live(capacity).pipe(
-    Stream.mapEffect(({ points, sequence }) =>
-      Effect.gen(function*() {
-        const missed = expected === undefined ? 0 : sequence - expected
-        expected = sequence + 1
-        // A value on which a pattern takes too long does not match; a store that is closed ends the events itself.
-        yield* prepare(points.series).pipe(
-          Effect.retry({ times: 1, while: ({ _tag }) => _tag === "StoreError" }),
-          Effect.ignore
-        )
-        let text = missed > 0 ? `event: dropped\ndata: {"count":${missed}}\n\n` : ""
-        for (let from = 0; from < points.time.length; from += eventSize) {
-          // A reader with a backlog must not hold the loop while it catches up.
-          yield* nextTurn
-          const data = liveJson(points, matches, from, Math.min(points.time.length, from + eventSize))
-          if (data !== undefined) text += `event: metrics\ndata: ${data}\n\n`
-        }
-        return text
+    Stream.flatMap(({ points, sequence }) => {
+      const missed = expected === undefined ? 0 : sequence - expected
+      expected = sequence + 1
+      const dropped = missed > 0 ? `event: dropped\ndata: {"count":${missed}}\n\n` : ""
+      // Each is written when it is asked for: a reader that stands still costs one of them, not a commit.
+      const written = Stream.unfoldEffect(0, (from) => {
+        if (from >= points.time.length) return Effect.succeedNone
+        const to = Math.min(points.time.length, from + eventSize)
+        // A reader with a backlog must not hold the loop while it catches up.
+        return Effect.map(nextTurn, () => {
+          const data = liveJson(points, matches, from, to)
+          return Option.some([data === undefined ? "" : `event: metrics\ndata: ${data}\n\n`, to] as const)
+        })
       })
-    ),
+      // A value on which a pattern takes too long does not match; a store that is closed ends the events itself.
+      const prepared = prepare(points.series).pipe(
+        Effect.retry({ times: 1, while: ({ _tag }) => _tag === "StoreError" }),
+        Effect.ignore
+      )
+      return Stream.concat(Stream.make(dropped), Stream.unwrap(Effect.as(prepared, written)))
+    }),
     Stream.filter((text) => text !== "")
   )
   const beats = Stream.repeatEffectWithSchedule(
