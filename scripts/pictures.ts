@@ -144,7 +144,10 @@ const takePictures = Effect.gen(function*() {
         if (name === "explore-pointer") {
           yield* Effect.promise(() => page.locator(".u-over").hover({ position: { x: 500, y: 120 } }))
         }
+        // Rates are known once a collector has reported twice.
+        if (address === "/#/pipeline") yield* Effect.sleep("9 seconds")
         yield* photograph(page, name)
+        yield* Effect.promise(() => page.close())
       })
   )
 

@@ -8,7 +8,7 @@ export type FeedState = "connecting" | "live" | "lost" | "unauthorized"
 export interface FeedListener {
   /** Points that were just stored. */
   readonly arrived?: (points: ReadonlyArray<Point>) => void
-  /** The connection stands, for the first time or again: what was stored meanwhile is only in the history. */
+  /** The connection stands, and something was shown before: what was stored meanwhile is only in the history. */
   readonly opened?: () => void
   /** The newest points are known, where none were before. */
   readonly filled?: () => void
@@ -108,11 +108,13 @@ export class Feed {
       if (this.source !== source) return
       if (source.readyState !== EventSource.OPEN) return this.lose()
       const wasEmpty = this.newest.size === 0
+      const isFirst = wasEmpty && this.state === "connecting"
       for (const point of points) this.note(point)
       if (wasEmpty) { for (const { filled } of this.listeners) filled?.() }
       this.liveAt = Date.now()
       this.become("live")
-      for (const { opened } of this.listeners) opened?.()
+      // A page that was just begun has asked for its history already.
+      if (!isFirst) { for (const { opened } of this.listeners) opened?.() }
     } catch (error) {
       if (this.source !== source) return
       if (error instanceof Unauthorized) this.become("unauthorized")

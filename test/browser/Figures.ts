@@ -110,6 +110,29 @@ const Processes = Schema.Struct({
   processInfo: Schema.Array(Schema.Struct({ type: Schema.String, cpuTime: Schema.Number }))
 })
 
+const metricsOf = (session: CDPSession) =>
+  Effect.map(
+    Effect.flatMap(
+      Effect.promise((): Promise<unknown> => session.send("Performance.getMetrics")),
+      told("Performance.getMetrics", Metrics)
+    ),
+    ({ metrics }) => (name: string): number => metrics.find((one) => one.name === name)?.value ?? Number.NaN
+  )
+
+/** How long the main thread of a page works while `work` is done, in ms. */
+export const mainThreadMillis = <E, R>(
+  page: Page,
+  work: Effect.Effect<void, E, R>
+): Effect.Effect<number, E | FigureError, R> =>
+  Effect.scoped(Effect.gen(function*() {
+    const session = yield* talkAbout(page)
+    yield* Effect.promise(() => session.send("Performance.enable"))
+    const before = yield* metricsOf(session)
+    yield* work
+    const after = yield* metricsOf(session)
+    return (after("TaskDuration") - before("TaskDuration")) * 1_000
+  }))
+
 /** What an open page takes of a processor over `seconds`. The browser must have no other page that does anything. */
 export const shareOf = (page: Page, seconds: number): Effect.Effect<Share, FigureError> =>
   Effect.scoped(Effect.gen(function*() {
@@ -122,17 +145,13 @@ export const shareOf = (page: Page, seconds: number): Effect.Effect<Share, Figur
     )
     yield* Effect.promise(() => session.send("Performance.enable"))
     const used = Effect.gen(function*() {
-      const { metrics } = yield* Effect.flatMap(
-        Effect.promise((): Promise<unknown> => session.send("Performance.getMetrics")),
-        told("Performance.getMetrics", Metrics)
-      )
+      const metric = yield* metricsOf(session)
       const { processInfo } = yield* Effect.flatMap(
         Effect.promise((): Promise<unknown> => whole.send("SystemInfo.getProcessInfo")),
         told("SystemInfo.getProcessInfo", Processes)
       )
       const cpu = (type?: string): number =>
         processInfo.reduce((sum, one) => sum + (type === undefined || one.type === type ? one.cpuTime : 0), 0)
-      const metric = (name: string): number => metrics.find((one) => one.name === name)?.value ?? Number.NaN
       return { at: metric("Timestamp"), task: metric("TaskDuration"), renderer: cpu("renderer"), browser: cpu() }
     })
     const before = yield* used
