@@ -6,13 +6,13 @@ import { OUTBOX_APPLICATION_ID, outboxMigrations } from "../sender/OutboxSchema.
 import { OUTBOX_FILE } from "../sender/SqliteOutbox.js"
 import { copySqlite } from "../sqlite/SqliteCopy.js"
 import { openSqliteReader } from "../sqlite/SqliteReader.js"
+import { readStoreReport } from "../store/StoreReport.js"
 import { formatCount } from "../telemetry/StatusLine.js"
 import { type CliFailure, failure, misuse } from "./CliFailure.js"
 import { dataDirectory, dataDirOption } from "./DataDirectory.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { showProgress } from "./ShowProgress.js"
 import { ofStoreFile, openStoreReader, STORE_FILE, storeFile } from "./StoreFile.js"
-import { readStoreReport } from "./StoreReport.js"
 import { Terminal } from "./Terminal.js"
 
 const arguments_ = { file: Args.text({ name: "FILE" }) }
@@ -43,7 +43,8 @@ const summaryOf = (target: string, outbox: boolean): Effect.Effect<string, CliFa
   outbox
     ? Effect.succeed("an outbox")
     : Effect.scoped(Effect.gen(function*() {
-      const report = yield* readStoreReport(yield* openStoreReader(target), { done: 0, total: 0 })
+      const copy = yield* openStoreReader(target)
+      const report = yield* Effect.mapError(readStoreReport(copy, { done: 0, total: 0 }), ofStoreFile)
       return `${report.points} points of ${report.series} series`
     }))
 

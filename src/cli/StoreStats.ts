@@ -2,14 +2,14 @@ import { Command, Options } from "@effect/cli"
 import { Clock, Console, Effect, Either } from "effect"
 import { printable } from "../domain/Printable.js"
 import { formatIso } from "../domain/Timestamp.js"
+import { readStoreReport, type StoreReport } from "../store/StoreReport.js"
 import { formatCount } from "../telemetry/StatusLine.js"
 import { formatAge } from "./Ages.js"
 import { dataDirOption } from "./DataDirectory.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { formatOption } from "./OutboxOptions.js"
 import { showProgress } from "./ShowProgress.js"
-import { openStoreReader, storePath } from "./StoreFile.js"
-import { readStoreReport, type StoreReport } from "./StoreReport.js"
+import { ofStoreFile, openStoreReader, storePath } from "./StoreFile.js"
 import { renderTable } from "./Table.js"
 import { parsed } from "./Values.js"
 
@@ -47,7 +47,7 @@ const reportText = (report: StoreReport, now: number, top: number): string => {
     ...(log.damagedRows === 0 ? [] : [`Damaged  ${log.damagedRows} batches of the log cannot be read`]),
     "",
     renderTable(
-      [{ heading: "TABLE" }, { heading: "BYTES", right: true }, { heading: "BYTES/POINT", right: true }],
+      [{ heading: "TABLE" }, { heading: "BYTES", right: true }, { heading: "B/POINT", right: true }],
       Object.entries(tables).map(([name, own]) => [
         name,
         String(own),
@@ -64,7 +64,7 @@ const reportText = (report: StoreReport, now: number, top: number): string => {
           { heading: "SERIES", right: true },
           { heading: "POINTS", right: true },
           { heading: "BYTES", right: true },
-          { heading: "BYTES/POINT", right: true }
+          { heading: "B/POINT", right: true }
         ],
         metricTypes.slice(0, top).map((own) => [
           own.metricType,
@@ -86,7 +86,7 @@ export const storeStatsCommand = Command.make("stats", options, (options) =>
     const progress = { done: 0, total: 0 }
     const report = yield* Effect.scoped(Effect.zipRight(
       showProgress(Effect.sync(() => progress)),
-      readStoreReport(db, progress)
+      Effect.mapError(readStoreReport(db, progress), ofStoreFile)
     ))
     yield* Console.log(
       options.format === "json"

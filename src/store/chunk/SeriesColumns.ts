@@ -22,17 +22,6 @@ export const noPoints: SeriesColumns = { time: new Float64Array(0), value: new F
 const sparse = (fields: ReadonlyArray<JsonObject | undefined>): SeriesColumns["fields"] =>
   fields.some((own) => own !== undefined) ? fields : undefined
 
-/** Points from lists of equal length, in the order of the lists. */
-export const columnsOf = (
-  time: ArrayLike<number>,
-  value: ArrayLike<number>,
-  fields?: ReadonlyArray<JsonObject | undefined>
-): SeriesColumns => ({
-  time: new Float64Array(time),
-  value: new Float64Array(value),
-  fields: fields === undefined ? undefined : sparse(fields)
-})
-
 /** The points `from` ≤ index < `to`; times and values are views, not copies. */
 export const slicePoints = (points: SeriesColumns, from: number, to: number): SeriesColumns =>
   from <= 0 && to >= points.time.length ? points : {

@@ -2,7 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Either, FastCheck as fc } from "effect"
 import { DayRollup, MINUTE, MINUTES_A_DAY } from "../../../src/store/chunk/DayRollup.js"
 import { decodeRollup, encodeRollup } from "../../../src/store/chunk/RollupBlob.js"
-import { columnsOf, DAY, sortByTime } from "../../../src/store/chunk/SeriesColumns.js"
+import { DAY, sortByTime } from "../../../src/store/chunk/SeriesColumns.js"
+import { columnsOf } from "./columnsOf.js"
 import { anyValue, values } from "./arbitraries.js"
 
 const day = 20_415

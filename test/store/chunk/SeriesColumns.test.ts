@@ -2,7 +2,6 @@ import { describe, expect, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import type { JsonObject } from "../../../src/domain/Json.js"
 import {
-  columnsOf,
   DAY,
   dayOf,
   firstAtOrAfter,
@@ -14,6 +13,7 @@ import {
   splitByDay
 } from "../../../src/store/chunk/SeriesColumns.js"
 import { instant } from "./arbitraries.js"
+import { columnsOf } from "./columnsOf.js"
 
 /** Points in order of arrival, which their values and fields tell. */
 const arrivals = (from = 0) =>
@@ -81,6 +81,5 @@ describe("SeriesColumns", () => {
     expect(slicePoints(points, 0, 2).fields).toEqual([{ a: 1 }, undefined])
     expect(slicePoints(points, 1, 3).fields).toBeUndefined()
     expect(slicePoints(points, 0, 3)).toBe(points)
-    expect(columnsOf([1], [1], [undefined]).fields).toBeUndefined()
   })
 })

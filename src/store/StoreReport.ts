@@ -1,11 +1,10 @@
 import type Sqlite from "better-sqlite3"
 import { Effect, Either } from "effect"
 import * as fs from "node:fs"
-import { decodeLogRow } from "../store/LogRow.js"
 import { nextTurn } from "../domain/nextTurn.js"
-import { readSeriesKey } from "../store/SeriesKey.js"
-import type { CliFailure } from "./CliFailure.js"
-import { trySqlite } from "./StoreFile.js"
+import { type SqliteFileError, sqliteFileError, sqliteReason } from "../sqlite/SqliteFileError.js"
+import { decodeLogRow } from "./LogRow.js"
+import { readSeriesKey } from "./SeriesKey.js"
 
 /** What a store holds of one metric type. */
 export interface MetricTypeReport {
@@ -69,9 +68,10 @@ const numberPragma = (db: Sqlite.Database, name: string): number => Number(db.pr
 export const readStoreReport = (
   db: Sqlite.Database,
   progress: ReportProgress
-): Effect.Effect<StoreReport, CliFailure> => {
+): Effect.Effect<StoreReport, SqliteFileError> => {
   const path = db.name
-  const attempt = <A>(run: () => A): Effect.Effect<A, CliFailure> => trySqlite(path, run)
+  const attempt = <A>(run: () => A): Effect.Effect<A, SqliteFileError> =>
+    Effect.try({ try: run, catch: (cause) => sqliteFileError(path, sqliteReason(cause), cause) })
 
   const read = Effect.gen(function*() {
     progress.total = yield* attempt(() =>
