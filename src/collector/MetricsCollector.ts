@@ -1,4 +1,18 @@
-import { Cause, Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Schedule, type Scope, Stream } from "effect"
+import {
+  Cause,
+  type Chunk,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  Schedule,
+  type Scope,
+  Stream
+} from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
@@ -142,28 +156,52 @@ const live = (
     const clock = yield* Effect.clock
     const delays = yield* Schedule.driver(restartDelays)
 
-    const stopped = source.close === undefined
-      ? Deferred.await(stopping)
-      // Its stream ends by itself once it has been told.
-      : Effect.zipRight(Deferred.await(stopping), Effect.zipRight(source.close, Effect.never))
-    const run = source.generateMetrics.pipe(
-      Stream.interruptWhen(stopped),
-      // After the interruption: what the generator gave is put into the queue in any case.
-      Stream.runForEachChunk((chunk) => {
-        if (chunk.length === 0) return Effect.void
-        // Counted where it is offered: no interruption comes between.
-        return Effect.suspend(() => {
-          status.gathered += chunk.length
-          status.lastGatheredAt = clock.unsafeCurrentTimeMillis()
-          return offer({ generator: name, metrics: Array.from(chunk) })
+    const offerChunk = (chunk: Chunk.Chunk<GenericMetric>): Effect.Effect<void> => {
+      if (chunk.length === 0) return Effect.void
+      status.gathered += chunk.length
+      status.lastGatheredAt = clock.unsafeCurrentTimeMillis()
+      return offer({ generator: name, metrics: Array.from(chunk) })
+    }
+    let isPulling = false
+    let stopped = false
+    // Pulled by hand: `Stream.interruptWhen` would start three fibers for every chunk.
+    const run = Effect.scoped(Effect.flatMap(Stream.toPull(source.generateMetrics), (pull) => {
+      const next = Effect.catchAll(
+        Effect.asSome(pull),
+        Option.match({ onNone: () => Effect.succeedNone, onSome: Effect.fail })
+      )
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function*() {
+          while (!stopped) {
+            isPulling = true
+            const chunk = yield* restore(next)
+            // Counted and offered as soon as it is given: no interruption comes between.
+            isPulling = false
+            if (Option.isNone(chunk)) return
+            yield* restore(offerChunk(chunk.value))
+          }
         })
-      })
-    )
+      )
+    }))
+    const stop = (fiber: Fiber.RuntimeFiber<void, unknown>): Effect.Effect<void> =>
+      Effect.zipRight(
+        Deferred.await(stopping),
+        Effect.suspend(() => {
+          // Its stream ends by itself once it has been told.
+          if (source.close !== undefined) return source.close
+          stopped = true
+          // What it gave is put into the queue in any case.
+          return isPulling ? Fiber.interruptFork(fiber) : Effect.void
+        })
+      )
     // In a fiber of its own: a generator may interrupt the fiber it runs in.
-    const contained = Effect.flatMap(
-      Effect.fork(run),
-      (fiber) => Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
-    )
+    const contained = Effect.gen(function*() {
+      const fiber = yield* Effect.fork(run)
+      const stopper = yield* Effect.fork(stop(fiber))
+      const exit = yield* Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
+      yield* Fiber.interrupt(stopper)
+      return exit
+    })
 
     while (true) {
       status.state = "running"
