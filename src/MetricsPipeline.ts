@@ -1,4 +1,4 @@
-import { Context, Deferred, Duration, Effect, Fiber, Layer, Schedule, type Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Either, Fiber, Layer, Schedule, type Scope } from "effect"
 import { type CollectorOptions, type Gathered, MetricsCollector } from "./collector/MetricsCollector.js"
 import type { GenericMetric } from "./domain/GenericMetric.js"
 import type { MetricsGenerator } from "./generators/MetricsGenerator.js"
@@ -72,12 +72,12 @@ const make = <R>(
 > =>
   Effect.gen(function*() {
     const ledger = yield* LossLedger
-    const accept = yield* makeAccept
+    const { accept, listening, noteRest } = yield* makeAccept
     const sources = yield* Effect.all(generators)
     const collector = yield* MetricsCollector.make(sources, options)
     const done = yield* Deferred.make<void, OutboxError>()
 
-    const forwarding = yield* Effect.forkScoped(Effect.intoDeferred(collector.consume(accept), done))
+    const forwarding = yield* Effect.forkScoped(Effect.intoDeferred(listening(collector.consume(accept)), done))
 
     const recordLeft = Effect.gen(function*() {
       let left = 0
@@ -101,68 +101,108 @@ const make = <R>(
         Effect.interruptible,
         Effect.timeoutOption(options.shutdownGrace ?? Duration.seconds(5)),
         Effect.zipRight(Fiber.interrupt(forwarding)),
+        Effect.zipRight(noteRest),
         Effect.zipRight(recordLeft)
       )
     )
     return { awaitDone: Deferred.await(done) }
   })
 
+/** How a pipeline gives batches to its sender. */
+interface Accepting {
+  readonly accept: (batch: ReadonlyArray<Gathered>, accepted: () => void) => Effect.Effect<void, OutboxError>
+  /** Runs what accepts, so that it learns what was accepted when it is interrupted in that moment. */
+  readonly listening: <A, E, R>(accepting: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Writes down what was not valid of a batch whose `accept` was interrupted just after it was accepted. */
+  readonly noteRest: Effect.Effect<void>
+}
+
 /**
  * Gives batches to the sender until it takes them; metrics that are not valid
  * are counted, logged and written down as losses of their generator.
  */
-const makeAccept = Effect.gen(function*() {
-  const sender = yield* GenericMetricsSender
-  const status = yield* PipelineStatus
-  const ledger = yield* LossLedger
+const makeAccept: Effect.Effect<Accepting, never, GenericMetricsSender | LossLedger | PipelineStatus> = Effect.gen(
+  function*() {
+    const sender = yield* GenericMetricsSender
+    const status = yield* PipelineStatus
+    const ledger = yield* LossLedger
+    // One batch is under way at a time.
+    let batch: ReadonlyArray<Gathered> = []
+    let rejected: Acceptance["rejected"] = []
+    let accepted: () => void = () => {}
 
-  const noteInvalid = (generator: string, count: number, message: string): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const own = status.generator(generator)
-      const first = own.invalid === 0
-      own.invalid += count
-      const detail = { source: generator, reason: "invalid", count, detail: message } as const
-      return Effect.zipRight(
-        ledger.record(detail),
-        first
-          ? Effect.logWarning(`generator ${generator} gave what is no metric: ${message}; further ones are counted`)
-          : Effect.void
-      )
-    })
+    const noteInvalid = (generator: string, count: number, message: string): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const own = status.generator(generator)
+        const first = own.invalid === 0
+        own.invalid += count
+        const detail = { source: generator, reason: "invalid", count, detail: message } as const
+        return Effect.zipRight(
+          ledger.record(detail),
+          first
+            ? Effect.logWarning(`generator ${generator} gave what is no metric: ${message}; further ones are counted`)
+            : Effect.void
+        )
+      })
 
-  const noteRejected = (
-    batch: ReadonlyArray<Gathered>,
-    rejected: Acceptance["rejected"]
-  ): Effect.Effect<void> =>
-    Effect.gen(function*() {
-      if (rejected.length === 0) return
+    const noteRejected = Effect.uninterruptible(Effect.gen(function*() {
+      const noted = rejected
+      rejected = []
       // Both are in the order of the metrics.
       let end = 0
       let at = 0
       for (const { generator, metrics } of batch) {
         end += metrics.length
         const first = at
-        while (at < rejected.length && rejected[at].index < end) at++
-        if (at > first) yield* noteInvalid(generator, at - first, rejected[first].message)
+        while (at < noted.length && noted[at].index < end) at++
+        if (at > first) yield* noteInvalid(generator, at - first, noted[first].message)
       }
-    })
+    }))
+    const noteRest = Effect.suspend(() => rejected.length === 0 ? Effect.void : noteRejected)
 
-  return (batch: ReadonlyArray<Gathered>, accepted: () => void): Effect.Effect<void, OutboxError> =>
-    Effect.suspend(() => {
-      const metrics: Array<GenericMetric> = []
-      for (const piece of batch) for (const metric of piece.metrics) metrics.push(metric)
-      let rejected: Acceptance["rejected"] = []
-      const taken = (acceptance: Acceptance): void => {
-        rejected = acceptance.rejected
-        accepted()
-      }
-      return sender.sendMetrics(metrics).pipe(
-        Effect.tapError((error) => Effect.logError(`the sender could not accept metrics: ${error.message}`)),
-        Effect.retry({ schedule: acceptDelays, while: ({ reason }) => reason !== "Closed" }),
-        Effect.map(taken),
-        Effect.locally(onAccepted, taken),
-        // Also when it was interrupted just after they were accepted.
-        Effect.ensuring(Effect.suspend(() => noteRejected(batch, rejected)))
+    const send = (metrics: ReadonlyArray<GenericMetric>): Effect.Effect<Acceptance, OutboxError> =>
+      Effect.tapError(
+        sender.sendMetrics(metrics),
+        (error) => Effect.logError(`the sender could not accept metrics: ${error.message}`)
       )
-    })
-})
+
+    const taken = (acceptance: Acceptance): void => {
+      rejected = acceptance.rejected
+      accepted()
+    }
+
+    return {
+      accept: (gathered, whenAccepted) =>
+        Effect.suspend(() => {
+          const metrics: Array<GenericMetric> = []
+          for (const piece of gathered) for (const metric of piece.metrics) metrics.push(metric)
+          batch = gathered
+          accepted = whenAccepted
+          // A schedule is begun for what failed only: it costs more than the sending.
+          return send(metrics).pipe(
+            Effect.catchAll((error) =>
+              error.reason === "Closed" ? Effect.fail(error) : sendAgain(send(metrics))
+            ),
+            Effect.flatMap((acceptance) => {
+              taken(acceptance)
+              return noteRest
+            })
+          )
+        }),
+      listening: Effect.locally(onAccepted, taken),
+      noteRest
+    }
+  }
+)
+
+/** Sends after a first delay, and after growing ones, until it is accepted or the sender is closed. */
+const sendAgain = <A>(send: Effect.Effect<A, OutboxError>): Effect.Effect<A, OutboxError> =>
+  Effect.gen(function*() {
+    const delays = yield* Schedule.driver(acceptDelays)
+    while (true) {
+      yield* Effect.ignore(delays.next(undefined))
+      const sent = yield* Effect.either(send)
+      if (Either.isRight(sent)) return sent.right
+      if (sent.left.reason === "Closed") return yield* sent.left
+    }
+  })

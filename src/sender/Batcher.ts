@@ -1,4 +1,4 @@
-import { type Clock, Effect, Either, Exit, Fiber, FiberId, FiberRef, type Scope } from "effect"
+import { type Clock, Effect, Either, Exit, Fiber, FiberId, type Scope } from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { nextTurn } from "../domain/nextTurn.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
@@ -157,16 +157,18 @@ export const makeBatcher = (
     )
 
     const commitWaiting = Effect.gen(function*() {
-      yield* work.await
-      // Fibers that were started in this turn come first, so that they share the commit.
-      yield* Effect.yieldNow({ priority: 1 })
-      work.unsafeClose()
-      while (waiting.length > 0) {
-        yield* commit
-        // Callers that never pause would leave no turn for the sockets that deliver what they bring.
-        yield* nextTurn
+      while (true) {
+        yield* work.await
+        // Fibers that were started in this turn come first, so that they share the commit.
+        yield* Effect.yieldNow({ priority: 1 })
+        work.unsafeClose()
+        while (waiting.length > 0) {
+          yield* commit
+          // Callers that never pause would leave no turn for the sockets that deliver what they bring.
+          yield* nextTurn
+        }
+        idle.unsafeOpen()
       }
-      idle.unsafeOpen()
     })
 
     const close = Effect.sync(() => {
@@ -180,7 +182,7 @@ export const makeBatcher = (
     })
     // Runs after the committing fiber was interrupted.
     yield* Effect.addFinalizer(() => close)
-    yield* Effect.forkScoped(Effect.forever(commitWaiting))
+    yield* Effect.forkScoped(commitWaiting)
 
     const invalid = (message: string) => new InvalidMetricError({ message: `${message}; the metric was not accepted` })
 
@@ -206,11 +208,9 @@ export const makeBatcher = (
           return Either.isRight(packed) ? add(packed.right) : Effect.fail(invalid(packed.left))
         }),
       sendMetrics: (metrics) =>
-        Effect.zipWith(
-          Effect.clock,
-          FiberRef.get(onAccepted),
-          (clock, accepted) => accept(pack(metrics, clock), accepted)
-        ).pipe(Effect.flatten),
+        Effect.clockWith((clock) =>
+          Effect.withFiberRuntime((fiber) => accept(pack(metrics, clock), fiber.getFiberRef(onAccepted)))
+        ),
       drain: Effect.suspend(() => {
         closed = true
         return idle.await

@@ -83,14 +83,12 @@ export const nextFrame = (source: FrameSource): Effect.Effect<OutgoingFrame | un
     const defined = new Set<number>()
     const define: Array<string> = []
     const missingOf = (ids: ReadonlyArray<number>) => ids.filter((id) => isNeeded(id, stream) && !defined.has(id))
-    const definitionsOf = (missing: ReadonlyArray<number>) =>
-      missing.length === 0 ? Effect.succeed([]) : outbox.definitions(stream, missing)
     const note = (missing: ReadonlyArray<number>, definitions: ReadonlyArray<string>): void => {
       for (const id of missing) defined.add(id)
       for (const definition of definitions) define.push(definition)
     }
     const missing = missingOf(entry.batch.ids)
-    const definitions = yield* definitionsOf(missing)
+    const definitions = missing.length === 0 ? [] : yield* outbox.definitions(stream, missing)
     note(missing, definitions)
     let last: OutgoingBatch = { stream, entry, end }
     let batches = 1
@@ -99,7 +97,7 @@ export const nextFrame = (source: FrameSource): Effect.Effect<OutgoingFrame | un
       const more = yield* positions.following(last)
       if (more === undefined) break
       const missing = missingOf(more.entry.batch.ids)
-      const definitions = yield* definitionsOf(missing)
+      const definitions = missing.length === 0 ? [] : yield* outbox.definitions(stream, missing)
       bytes += more.entry.batch.columns.length + lengthOf(definitions)
       if (bytes > most || !columns.add(more.entry.batch.columns)) {
         positions.giveBack(stream, last.end, more.end)

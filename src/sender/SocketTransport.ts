@@ -370,24 +370,35 @@ export const deliverOverSocket = (
     let arrived: Array<ServerFrame> = []
     const some = Effect.unsafeMakeLatch(false)
     const none = Effect.unsafeMakeLatch(true)
-    const receive = Effect.forever(Effect.flatMap(receiveFrame(connection), (frame) => {
-      arrived.push(frame)
-      none.unsafeClose()
-      some.unsafeOpen()
-      return arrived.length < maxArrived ? Effect.void : none.await
-    })).pipe(
+    // Loops rather than `Effect.forever`, which lets all other fibers run after each round.
+    const receive = Effect.gen(function*() {
+      while (true) {
+        const frame = yield* receiveFrame(connection)
+        arrived.push(frame)
+        none.unsafeClose()
+        some.unsafeOpen()
+        if (arrived.length >= maxArrived) yield* none.await
+      }
+    }).pipe(
       // What came before the end counts: it may say why.
       Effect.catchAll((error) => Effect.zipRight(none.await, Effect.fail(error)))
     )
-    const answer = Effect.forever(Effect.gen(function*() {
-      yield* some.await
-      some.unsafeClose()
-      const frames = joinAcks(arrived)
-      arrived = []
-      for (const frame of frames) yield* take(frame)
-      if (arrived.length === 0) none.unsafeOpen()
-    }))
-    const notice = Effect.forever(Effect.zipRight(outbox.awaitAppend, kick.open))
+    const answer = Effect.gen(function*() {
+      while (true) {
+        yield* some.await
+        some.unsafeClose()
+        const frames = joinAcks(arrived)
+        arrived = []
+        for (const frame of frames) yield* take(frame)
+        if (arrived.length === 0) none.unsafeOpen()
+      }
+    })
+    const notice = Effect.gen(function*() {
+      while (true) {
+        yield* outbox.awaitAppend
+        kick.unsafeOpen()
+      }
+    })
     return yield* Effect.scoped(
       Effect.all([pump, receive, answer, notice, watch, settleWelcome], { concurrency: "unbounded", discard: true })
     ).pipe(Effect.zipRight(Effect.never))

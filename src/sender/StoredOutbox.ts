@@ -10,6 +10,7 @@ import {
   type LossRecord,
   type NewBatch,
   type Outbox,
+  type OutboxEntry,
   OutboxError,
   type OutboxLimits,
   type PlainAccount,
@@ -375,30 +376,12 @@ export const makeStoredOutbox = (
       return range
     }
 
-    const entry: typeof Outbox.Service["entry"] = (stream, offset) =>
+    /** Declares what is damaged at an offset, and writes it down as lost. */
+    const skipDamage = (state: StreamState, offset: number): Effect.Effect<OutboxEntry, OutboxError> =>
       Effect.gen(function*() {
-        const state = streams.get(stream)
-        if (state === undefined || offset >= state.next) return undefined
-        const give = (end: number): void => {
-          state.inFlight = Math.max(state.inFlight, end)
-          state.given = Math.max(state.given, end)
-        }
-        const record = records.at(stream, offset)
-        if (record !== undefined) {
-          const { loss } = record
-          return { _tag: "Skip", range: { stream, from: offset, to: offset + 1, reason: loss.reason, loss } }
-        }
-        const skipped = rangeAt(state.ranges, offset)
-        if (skipped !== undefined) return { _tag: "Skip", range: skipped }
-        const batch = yield* inTurn(() => {
-          const found = storage.batchAt(stream, offset)?.batch
-          if (found !== undefined) give(found.first + found.count)
-          return found
-        })
-        if (batch !== undefined) return { _tag: "Batch", batch }
         const now = yield* Clock.currentTimeMillis
         const range = yield* whileDiskIsFull(inTurn(() => declareDamage(state, offset, now)))
-        const detail = `offsets ${range.from} to ${range.to} of stream ${stream}`
+        const detail = `offsets ${range.from} to ${range.to} of stream ${state.stream}`
         yield* ledger.recordDeclared({
           source: "outbox",
           reason: "outbox-damaged",
@@ -410,6 +393,35 @@ export const makeStoredOutbox = (
             "all others are"
         )
         return { _tag: "Skip", range }
+      })
+
+    const nothingYet = Effect.succeed(undefined)
+
+    // Asked for every frame: what is there comes in one step.
+    const entry: typeof Outbox.Service["entry"] = (stream, offset) =>
+      Effect.suspend((): Effect.Effect<OutboxEntry | undefined, OutboxError> => {
+        const state = streams.get(stream)
+        if (state === undefined || offset >= state.next) return nothingYet
+        const record = records.at(stream, offset)
+        if (record !== undefined) {
+          const { loss } = record
+          return Effect.succeed({
+            _tag: "Skip",
+            range: { stream, from: offset, to: offset + 1, reason: loss.reason, loss }
+          })
+        }
+        const skipped = rangeAt(state.ranges, offset)
+        if (skipped !== undefined) return Effect.succeed({ _tag: "Skip", range: skipped })
+        try {
+          const batch = storage.batchAt(stream, offset)?.batch
+          if (batch === undefined) return skipDamage(state, offset)
+          const end = batch.first + batch.count
+          state.inFlight = Math.max(state.inFlight, end)
+          state.given = Math.max(state.given, end)
+          return Effect.succeed({ _tag: "Batch", batch })
+        } catch (cause) {
+          return Effect.fail(problemOf(cause))
+        }
       })
 
     const readDeadLetters = (
