@@ -180,9 +180,7 @@ const makeAccept: Effect.Effect<Accepting, never, GenericMetricsSender | LossLed
           accepted = whenAccepted
           // A schedule is begun for what failed only: it costs more than the sending.
           return send(metrics).pipe(
-            Effect.catchAll((error) =>
-              error.reason === "Closed" ? Effect.fail(error) : sendAgain(send(metrics))
-            ),
+            Effect.catchAll((error) => error.reason === "Closed" ? Effect.fail(error) : sendAgain(send(metrics))),
             Effect.flatMap((acceptance) => {
               taken(acceptance)
               return noteRest
