@@ -1,4 +1,5 @@
 import { Effect, Mailbox, type Scope } from "effect"
+import { cutToWidth, padToWidth } from "../domain/DisplayWidth.js"
 import { printableLine } from "../domain/Printable.js"
 
 /** A terminal of which a command has the whole screen. */
@@ -57,8 +58,8 @@ export const takeScreen: Effect.Effect<Screen, never, Scope.Scope> = Effect.gen(
     draw: (lines) =>
       Effect.map(size, ({ height, width }) => {
         const shown = lines.slice(0, height).map(({ head, text }) => {
-          const cut = printableLine(text).slice(0, width)
-          return `${head === true && colour ? `\u001b[7m${cut.padEnd(width)}\u001b[0m` : cut}\u001b[K`
+          const cut = cutToWidth(printableLine(text), width)
+          return `${head === true && colour ? `\u001b[7m${padToWidth(cut, width)}\u001b[0m` : cut}\u001b[K`
         })
         stdout.write(`\u001b[H${shown.join("\r\n")}\u001b[J`)
       }),

@@ -1,4 +1,5 @@
 import { textCell } from "../domain/CsvCell.js"
+import { displayWidth, padToWidth } from "../domain/DisplayWidth.js"
 import { printableLine } from "../domain/Printable.js"
 
 /** A column of a table. */
@@ -17,11 +18,11 @@ export const renderTable = (
 ): string => {
   const cells = rows.map((row) => row.map(printableLine))
   const widths = columns.map(({ heading }, index) =>
-    cells.reduce((widest, row) => Math.max(widest, row[index].length), heading.length)
+    cells.reduce((widest, row) => Math.max(widest, displayWidth(row[index])), displayWidth(heading))
   )
   const shown = columns.map(({ optional }, index) => optional !== true || cells.some((row) => row[index] !== ""))
   const line = (row: ReadonlyArray<string>): string =>
-    row.map((cell, index) => columns[index].right === true ? cell.padStart(widths[index]) : cell.padEnd(widths[index]))
+    row.map((cell, index) => padToWidth(cell, widths[index], columns[index].right))
       .filter((_, index) => shown[index])
       .join("  ").trimEnd()
   return [line(columns.map(({ heading }) => heading)), ...cells.map(line)].join("\n")

@@ -1,6 +1,7 @@
 import { Command } from "@effect/cli"
 import { Console, Effect, Option, Ref, Schedule } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
+import { cutInside, cutToWidth } from "../domain/DisplayWidth.js"
 import { formatCount } from "../telemetry/StatusLine.js"
 import { formatAge } from "./Ages.js"
 import { toFailure } from "./CliFailure.js"
@@ -25,8 +26,8 @@ export interface TopState {
 const heading = (table: string): ReadonlyArray<ScreenLine> =>
   table.split("\n").map((text, index) => ({ text, head: index === 0 }))
 
-const shortened = (text: string, longest: number): string =>
-  text.length > longest ? `${text.slice(0, longest - 1)}…` : text
+/** Below so many columns figures are rounded and names cut, so that there is room for tags. */
+const narrow = 80
 
 const sendersTable = (model: TopModel, rows: number, width: number): ReadonlyArray<ScreenLine> =>
   heading(renderTable(
@@ -39,7 +40,7 @@ const sendersTable = (model: TopModel, rows: number, width: number): ReadonlyArr
       { heading: "SEEN", right: true }
     ],
     model.senders(rows).map(({ lastSeen, rate, received, rejected, sender, transport }) => [
-      shortened(sender, width < 100 ? 16 : 40),
+      cutToWidth(sender, width < narrow ? 12 : width < 100 ? 16 : 40),
       formatCount(rate),
       transport === "" ? "gone" : transport,
       formatCount(received),
@@ -48,7 +49,12 @@ const sendersTable = (model: TopModel, rows: number, width: number): ReadonlyArr
     ])
   ))
 
-const seriesTable = (model: TopModel, order: TopOrder, rows: number): ReadonlyArray<ScreenLine> =>
+const valueText = (value: number, width: number): string =>
+  width < narrow
+    ? formatCount(Number(value.toPrecision(4)))
+    : String(Number.isInteger(value) ? value : Number(value.toPrecision(6)))
+
+const seriesTable = (model: TopModel, order: TopOrder, rows: number, width: number): ReadonlyArray<ScreenLine> =>
   heading(renderTable(
     [
       { heading: "RATE/S", right: true },
@@ -59,9 +65,9 @@ const seriesTable = (model: TopModel, order: TopOrder, rows: number): ReadonlyAr
     ],
     model.series(order, rows).map(({ metricType, origin, rate, tags, value }) => [
       formatCount(rate),
-      String(Number.isInteger(value) ? value : Number(value.toPrecision(6))),
-      origin,
-      metricType,
+      valueText(value, width),
+      width < narrow ? cutInside(origin, 12) : origin,
+      width < narrow ? cutInside(metricType, 22) : metricType,
       tags
     ])
   ))
@@ -93,7 +99,7 @@ export const renderTop = (
     { text: "" }
   ]
   const senders = sendersTable(model, Math.max(1, Math.min(8, Math.floor((height - 6) / 3))), width)
-  const series = seriesTable(model, order, Math.max(1, height - lines.length - senders.length - 2))
+  const series = seriesTable(model, order, Math.max(1, height - lines.length - senders.length - 2), width)
   return [...lines, ...senders, { text: "" }, ...series].slice(0, height)
 }
 

@@ -189,7 +189,7 @@ export const transitionNames: ReadonlyArray<string> = Array.from(
   ))
 )
 
-/** How a state shows in the status line, in logs and in `/api/status`. */
+/** How a state shows in the live block, in logs and in `/api/status`. */
 export const transportOf = (state: DeliveryState): TransportState => {
   switch (state._tag) {
     case "Connecting":

@@ -11,6 +11,14 @@ describe("renderTable", () => {
     assert.equal(table, ["NAME    VALUE", "cpu       1.5", "memory     10"].join("\n"))
   })
 
+  it("counts wide letters as what they take on a terminal", () => {
+    const table = renderTable([{ heading: "NAME" }, { heading: "VALUE", right: true }, { heading: "TAGS" }], [
+      ["cpu_percent", "1", "a"],
+      ["温度", "二", "b"]
+    ])
+    assert.equal(table, ["NAME         VALUE  TAGS", "cpu_percent      1  a", "温度            二  b"].join("\n"))
+  })
+
   it("leaves an optional column out when it would be empty", () => {
     const columns = [{ heading: "A" }, { heading: "B", optional: true }, { heading: "C", optional: true }]
     assert.equal(renderTable(columns, [["1", "", ""], ["2", "", "x"]]), ["A  C", "1", "2  x"].join("\n"))

@@ -258,7 +258,7 @@ const maybe = <A>(of: FastCheck.Arbitrary<A>) => FastCheck.option(of, { nil: und
 
 const anyGenerator = FastCheck.record({
   name: anyName,
-  state: FastCheck.constantFrom("running", "waiting", "done"),
+  state: FastCheck.constantFrom(...(["running", "waiting", "done"] as const)),
   gathered: count,
   failures: count,
   lastError: maybe(anyName)
@@ -266,7 +266,7 @@ const anyGenerator = FastCheck.record({
 
 const anySender = FastCheck.record({
   endpoint: maybe(anyName),
-  transport: FastCheck.constantFrom("connecting", "socket", "http", "waiting", "stopped"),
+  transport: FastCheck.constantFrom(...(["connecting", "socket", "http", "waiting", "stopped"] as const)),
   acknowledged: count,
   rejected: count,
   lastRejection: maybe(anyName),
