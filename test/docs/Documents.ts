@@ -109,6 +109,8 @@ export type Use =
   | "frames"
   /** Bytes of the chunk format, read by its decoders. */
   | "bytes"
+  /** A terminal on which the live block stands: it must have only lines that the program writes, and no wider ones. */
+  | "screen"
 
 const isCall = (line: string): boolean => /^(?:npx )?metrics-collector /.test(line)
 
@@ -128,6 +130,7 @@ const alone = ({ language, text }: Block): Use | undefined => {
       if (everyLine(text, (line) => isCall(line) || /^ {4}\S/.test(line))) return isCall(text) ? "usage" : undefined
       if (lines.length === 1 && lines[0].startsWith("curl ")) return "request"
       if (lines.every((line) => line.startsWith("npm run "))) return "script"
+      if (/^Delivery {3}/m.test(text)) return "screen"
       return lines.length === 1 && lines[0].startsWith("docker run ") ? "container" : undefined
     case "ini":
       return text.startsWith("# /etc/systemd/system/") ? "unit" : "configuration"

@@ -256,6 +256,22 @@ describe("frames in the documents", () => {
   })
 })
 
+describe("screens in the documents", () => {
+  it("show lines that the live block has, no wider than they say", () => {
+    const labels = new Set(
+      Array.from(read("src/telemetry/StatusBlock.ts").matchAll(/"([A-Z][a-z]+)"/g), ([, label = ""]) => label)
+    )
+    for (const block of blocksFor("screen")) {
+      const shown = Array.from(block.text.matchAll(/^([A-Z][a-z]+) {2,}\S/gm), ([, label = ""]) => label)
+      expect(shown.length).toBeGreaterThan(3)
+      expect(shown.filter((label) => !labels.has(label))).toEqual([])
+      const columns = Number(/(\d+) columns/.exec(read(block.document))?.[1] ?? NaN)
+      expect(block.text.split("\n").filter((line) => line.length > columns)).toEqual([])
+    }
+    expect(blocksFor("screen").length).toBeGreaterThan(0)
+  })
+})
+
 describe("bytes in the documents", () => {
   it("are those that the test of the chunk format reads", () => {
     const test = read("test/store/chunk/Documentation.test.ts")
