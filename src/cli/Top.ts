@@ -1,7 +1,7 @@
 import { Command } from "@effect/cli"
 import { Console, Effect, Option, Ref, Schedule } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
-import { cutInside, cutToWidth } from "../domain/DisplayWidth.js"
+import { cutInside, cutToWidth, displayWidth } from "../domain/DisplayWidth.js"
 import { formatCount } from "../telemetry/StatusLine.js"
 import { formatAge } from "./Ages.js"
 import { toFailure } from "./CliFailure.js"
@@ -54,23 +54,31 @@ const valueText = (value: number, width: number): string =>
     ? formatCount(Number(value.toPrecision(4)))
     : String(Number.isInteger(value) ? value : Number(value.toPrecision(6)))
 
-const seriesTable = (model: TopModel, order: TopOrder, rows: number, width: number): ReadonlyArray<ScreenLine> =>
-  heading(renderTable(
-    [
-      { heading: "RATE/S", right: true },
-      { heading: "VALUE", right: true },
-      { heading: "ORIGIN" },
-      { heading: "METRIC_TYPE" },
-      { heading: "TAGS" }
-    ],
-    model.series(order, rows).map(({ metricType, origin, rate, tags, value }) => [
-      formatCount(rate),
-      valueText(value, width),
-      width < narrow ? cutInside(origin, 12) : origin,
-      width < narrow ? cutInside(metricType, 22) : metricType,
-      tags
-    ])
+const seriesTable = (model: TopModel, order: TopOrder, rows: number, width: number): ReadonlyArray<ScreenLine> => {
+  const columns = [
+    { heading: "RATE/S", right: true },
+    { heading: "VALUE", right: true },
+    { heading: "ORIGIN" },
+    { heading: "METRIC_TYPE" }
+  ]
+  const series = model.series(order, rows)
+  const cells = series.map(({ metricType, origin, rate, value }) => [
+    formatCount(rate),
+    valueText(value, width),
+    width < narrow ? cutInside(origin, 12) : origin,
+    width < narrow ? cutInside(metricType, 18) : metricType
+  ])
+  const widest = columns.reduce(
+    (sum, { heading }, index) =>
+      sum + 2 + cells.reduce((most, row) => Math.max(most, displayWidth(row[index])), heading.length),
+    0
+  )
+  return heading(renderTable(
+    [...columns, { heading: "TAGS" }],
+    // What tells series of one type apart stands rather at the end than at the beginning.
+    cells.map((row, index) => [...row, cutInside(series[index].tags, Math.max(12, width - widest))])
   ))
+}
 
 /** The picture of `top`, of at most `height` lines; made for `width` columns, beyond which it is to be cut. */
 export const renderTop = (
@@ -127,7 +135,7 @@ export const topCommand = Command.make("top", options, (options) =>
 
       if (!hasScreen()) {
         yield* Effect.raceFirst(follow, Effect.repeatN(Effect.zipRight(Effect.sleep("1 second"), tick), 1))
-        const lines = renderTop(model, yield* Ref.get(state), 200, 40)
+        const lines = renderTop(model, yield* Ref.get(state), Infinity, 40)
         return yield* Console.log(lines.map(({ text }) => text).join("\n"))
       }
 
