@@ -34,8 +34,12 @@ export interface Axis {
   readonly steps: ReadonlyArray<{ readonly at: number; readonly label: string }>
   /** Lines of the chart and columns of the table, by the names of what is measured: CPU-s per million. */
   readonly costs: ReadonlyArray<readonly [name: string, title: string]>
-  /** Further columns: what they are called, and how many decimals they have. */
-  readonly more: ReadonlyArray<readonly [name: string, title: string, digits: number]>
+  /** Further columns of the table. */
+  readonly more: ReadonlyArray<{
+    readonly title: string
+    readonly digits: number
+    readonly of: (values: StepValues, at: number) => number
+  }>
   /** How it was measured. */
   readonly how: string
   /** What makes the difference, where there is one. */
@@ -79,7 +83,7 @@ const scaled = ({ scale }: GrowthBench, count: number, parts = 1): number =>
 
 const bothSides = [["sender", "sender"], ["server", "server"]] as const
 
-const rate = ["perSecond", "metrics/s", 0] as const
+const rate = { title: "metrics/s", digits: 0, of: ({ perSecond }: StepValues) => perSecond }
 
 const metrics: Axis = {
   name: "metrics",
@@ -147,7 +151,11 @@ const series: Axis = {
   across: "series",
   steps: [10, 100, 1e3, 1e4, 1e5].map((at) => ({ at, label: at.toLocaleString("en-US") })),
   costs: bothSides,
-  more: [["firstSender", "first point of each, sender", 2], ["firstServer", "first point of each, server", 2], rate],
+  more: [
+    { title: "first point of each, sender, CPU-ms", digits: 0, of: ({ firstSender }, at) => firstSender * at / 1_000 },
+    { title: "… server, CPU-ms", digits: 0, of: ({ firstServer }, at) => firstServer * at / 1_000 },
+    rate
+  ],
   how:
     "10,000,000 metrics of one sender, each series in turn, outbox and store on disk; before them a first point of " +
     "each series and 500,000 metrics",
@@ -213,11 +221,11 @@ const outbox: Axis = {
     { at: 2 ** 30, label: "1 GiB" }
   ],
   costs: [["accept", "accepting"], ["sender", "delivering"], ["server", "server"]],
-  more: [["opened", "opened in, s", 2], ["openedRss", "RSS when opened, MB", 0], [
-    "rss",
-    "RSS while delivering, MB",
-    0
-  ]],
+  more: [
+    { title: "opened in, s", digits: 2, of: ({ opened }) => opened },
+    { title: "RSS when opened, MB", digits: 0, of: ({ openedRss }) => openedRss },
+    { title: "RSS while delivering, MB", digits: 0, of: ({ rss }) => rss }
+  ],
   how:
     "One sender, 200 series, its server out of reach until so much waits on disk; then 1,000,000 more are accepted, " +
     "and when the server is back the oldest 1,000,000 delivered. Both sides have delivered 500,000 before. Then another " +

@@ -1,6 +1,6 @@
 import { show } from "../BenchmarksPage.js"
 import type { ResultsFile } from "../ResultsFile.js"
-import { axes, type Axis, paces } from "./Axes.js"
+import { axes, type Axis, paces, type StepValues } from "./Axes.js"
 import { logChart } from "./LogChart.js"
 
 /** The name of a step in the results. */
@@ -48,16 +48,19 @@ const verdict = (axis: Axis, results: ResultsFile): string => {
 const axisText = (axis: Axis, results: ResultsFile): ReadonlyArray<string> => {
   const measured = valuesOf(axis, results)
   if (measured.length < 2) return []
-  const columns = [...axis.costs.map(([name, title]) => [name, title, 2] as const), ...axis.more]
+  const columns = [
+    ...axis.costs.map(([name, title]) => ({ title, digits: 2, of: (values: StepValues) => values[name] })),
+    ...axis.more
+  ]
   const lines = measured.map(({ step, values }) =>
-    `| ${step.label} | ${columns.map(([name, , digits]) => show(values[name], digits)).join(" | ")} |`
+    `| ${step.label} | ${columns.map(({ digits, of }) => show(of(values, step.at), digits)).join(" | ")} |`
   )
   return [
     `### ${axis.title}`,
     `![CPU-seconds per million metrics over ${axis.across}](images/growth-${axis.name}.svg)`,
     `${axis.how}. ${verdict(axis, results)}`,
     [
-      `| ${axis.across} | ${columns.map(([, title]) => title).join(" | ")} |`,
+      `| ${axis.across} | ${columns.map(({ title }) => title).join(" | ")} |`,
       `|---|${columns.map(() => "---|").join("")}`,
       ...lines
     ].join("\n")
