@@ -19,7 +19,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { provenance, writeSection } from "./BenchmarksPage.js"
 import { bundle } from "./Bundle.js"
-import { axes, type GrowthBench, measurePace, paces, programs, type StepValues } from "./growth/Axes.js"
+import { axes, type GrowthBench, measureThousand, programs, thousandName } from "./growth/Axes.js"
 import { chartOf, growthSection, stepName } from "./growth/GrowthPage.js"
 import { ResultsFile } from "./ResultsFile.js"
 
@@ -47,12 +47,7 @@ const steps: ReadonlyArray<Step> = [
       measure: (bench: GrowthBench) => axis.measure(bench, at)
     }))
   ),
-  ...paces.map((pace) => ({
-    name: pace.name,
-    group: "thousand",
-    measure: (bench: GrowthBench): ReturnType<typeof axes[number]["measure"]> =>
-      Effect.map(measurePace(bench, pace), (measured): StepValues => measured)
-  }))
+  { name: thousandName, group: thousandName, measure: measureThousand }
 ]
 
 const groups = Array.from(new Set(steps.map(({ group }) => group)))

@@ -6,7 +6,7 @@ import { SeriesMetrics } from "./SeriesMetrics.js"
 
 // A sender whose outbox is filled while its server is away: `OutboxClient <URL> <series> <data directory>`.
 // `deliver N` delivers so many; `fill BYTES` buffers until so much is in the outbox; `accept N` buffers so many more;
-// `drain N` waits until so many are acknowledged, from the first acknowledgement on.
+// `reach` waits for the first acknowledgement, `drain N` until so many more have come.
 
 const [, , endpointUrl, seriesText, dataDir] = process.argv
 
@@ -41,10 +41,13 @@ const program = Effect.gen(function*() {
       }))
     })
 
+  const reach = Effect.suspend(() => {
+    const from = status.acknowledged
+    return measured(until(() => status.acknowledged > from))
+  })
+
   const drain = (count: number) =>
     Effect.gen(function*() {
-      const from = status.acknowledged
-      yield* until(() => status.acknowledged > from)
       const begun = status.acknowledged
       const { cpu, rss, seconds } = yield* measured(until(() => status.acknowledged - begun >= count))
       return { cpu, rss, seconds, delivered: status.acknowledged - begun }
@@ -59,6 +62,8 @@ const program = Effect.gen(function*() {
         return run(measured(produceWhile(() => status.pendingBytes < count)))
       case "accept":
         return run(measured(produce(count)))
+      case "reach":
+        return run(reach)
       default:
         return run(drain(count))
     }
