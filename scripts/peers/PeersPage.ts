@@ -129,15 +129,18 @@ ${results.provenances.join("; ")}. One after another on the same host; what need
 Watching this host each second for ${seconds} s, after 10 s for the start: processor, memory, disks, network, load. This
 package keeps every value on disk until its server has acknowledged it; of the others none, as set up here, keeps anything for a
 server that is away.${serverText(results)} collectd
-sends to a socket of the benchmark, which counts what comes; node_exporter is asked by the benchmark. Memory of processes
-that share pages counts for each.
+sends to a socket of the benchmark, which counts what comes; node_exporter is asked by the benchmark. How many values each
+gives is its own choice, which is why the cost of a value stands beside that of the whole. A program on Node.js needs more
+at first, while its code is compiled: the second row is the first one later. Memory of processes that share pages counts
+for each.
 
 ${table(agents, results, agentColumns, ({ cpu, seconds }) => cpu / seconds)}
 
 Measuring a program from within: 1,000 gauges with two labels are updated, then exported, 1,000 times after 300 times for
-warming up, everything in one process; who takes it is in another and is not counted. This package makes a metric of
-every update and sends each of them; \`sendMetrics\` returns when they are in the outbox, and all are acknowledged at the
-end. The others keep the last value of each series and export that; they keep no outbox: what cannot be exported is
+warming up, everything in one process; who takes it is in another and is not counted. The update is timed by the clock,
+the whole in processor time. This package makes a metric of every update and sends each of them; \`sendMetrics\` returns
+when they are in the outbox, and all are acknowledged at the end. The sender checks every metric; \`new GenericMetric\`
+does so too, unless its second argument is \`true\`. The others keep the last value of each series and export that; they keep no outbox: what cannot be exported is
 gone, or overwritten by the next value. A program that updates a series more often than it exports pays them only the
 update.
 
