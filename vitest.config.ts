@@ -6,6 +6,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 const long = [
   "test/testing/simulation/Simulation",
   "test/package/",
+  "test/budget/Programs",
   "test/e2e/Soak",
   "test/e2e/",
   "test/store/QueryOracle",
