@@ -48,7 +48,3 @@ export const pointsFrom = (points: Points, first: number): Points =>
     value: points.value.slice(first),
     fields: points.fields.slice(first)
   }
-
-/** The points of those series that `keep` answers for; the same object when it keeps all. */
-export const keepSeries = (columns: Columns, keep: (id: number) => boolean): Columns =>
-  columns.series.every((id) => keep(id)) ? columns : filterPoints(columns, (i) => keep(columns.series[i]))

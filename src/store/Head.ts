@@ -102,8 +102,16 @@ export class Head {
     return this.series.get(id)
   }
 
-  /** Takes a row of the log in, and those of its points that stand in no chunk. */
-  add(seq: number, bytes: number, columns: Columns, now: number): void {
+  /** The series in the order of their oldest arrivals. */
+  get all(): Iterable<HeadSeries> {
+    return this.series.values()
+  }
+
+  /**
+   * Takes a row of the log and its points in. A series that is not here yet is let in by `mayBegin` alone: points of
+   * others stand in chunks, or are to be forgotten.
+   */
+  add(seq: number, bytes: number, columns: Columns, now: number, mayBegin: (id: number) => boolean = () => true): void {
     this.lastRow = seq
     this.rows.push({ seq, bytes })
     this.bytesOfRows += bytes
@@ -112,6 +120,7 @@ export class Head {
       const id = series[i]
       let own = this.series.get(id)
       if (own === undefined) {
+        if (!mayBegin(id)) continue
         own = new HeadSeries(id, seq, now)
         this.series.set(id, own)
       }

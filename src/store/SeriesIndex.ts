@@ -1,5 +1,6 @@
 import type { Series } from "../domain/Series.js"
 import type { Columns } from "./Columns.js"
+import type { HeadSeries } from "./Head.js"
 import { LatestPoints, type Newest } from "./LatestPoints.js"
 import type { SeriesFilter } from "./MetricStore.js"
 import { isOverflow, overflowSeries } from "./Overflow.js"
@@ -104,6 +105,20 @@ export class SeriesIndex {
       if (time < entry.first) entry.first = time
       if (time > entry.last) entry.last = time
       entry.latest.add(time, columns.value[i], columns.fields[i], now)
+    }
+  }
+
+  /** Counts points of one series that were committed before, in the order of their arrival. */
+  addSeries({ count, fields, id, time, value }: HeadSeries, now: number): void {
+    const entry = this.byId.get(id)
+    if (entry === undefined || count === 0) return
+    if (entry.points === 0) this.filled++
+    entry.points += count
+    this.total += count
+    for (let i = 0; i < count; i++) {
+      if (time[i] < entry.first) entry.first = time[i]
+      if (time[i] > entry.last) entry.last = time[i]
+      entry.latest.add(time[i], value[i], fields?.[i], now)
     }
   }
 

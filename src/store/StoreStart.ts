@@ -1,6 +1,5 @@
 import { Clock, Effect, Either } from "effect"
 import type { JsonObject } from "../domain/Json.js"
-import { type Columns, keepSeries } from "./Columns.js"
 import { storeError } from "./GroupCommit.js"
 import type { Newest } from "./LatestPoints.js"
 import { decodeLogRow } from "./LogRow.js"
@@ -13,6 +12,8 @@ import type { SeriesRow } from "./StoreStatements.js"
 // Rows read in one turn of the event loop: about 5 ms.
 const seriesSlice = 2_000
 const rowSlice = 32
+// Points counted in one turn.
+const pointSlice = 100_000
 
 const readFields = (text: string | null): JsonObject | undefined => {
   if (text === null) return undefined
@@ -86,12 +87,20 @@ export const loadStore = (parts: StoreParts): Effect.Effect<void, StoreError> =>
           yield* Effect.logError(`${path}: row ${seq} of the log cannot be read and is left out: ${decoded.left}`)
           continue
         }
-        // A series that was freed has no mark, and its points were meant to go.
-        const own: Columns = keepSeries(decoded.right, (id) => seq > (flushed.get(id) ?? Infinity))
-        head.add(seq, data.length, own, now)
-        index.add(own, now)
+        // A series that was freed has no mark, and its points were meant to go. One that is let in stays: marks stand
+        // still meanwhile, and rows come in their order.
+        head.add(seq, data.length, decoded.right, now, (id) => seq > (flushed.get(id) ?? Infinity))
       }
       if (rows.length < rowSlice) break
+      yield* nextTurn
+    }
+
+    let counted = 0
+    for (const own of head.all) {
+      index.addSeries(own, now)
+      counted += own.count
+      if (counted < pointSlice) continue
+      counted = 0
       yield* nextTurn
     }
     faults.reach("replay")
