@@ -90,7 +90,7 @@ const metrics: Axis = {
   title: "How many metrics are sent",
   across: "metrics",
   steps: [1e3, 1e4, 1e5, 1e6, 1e7].map((at) => ({ at, label: `10${"³⁴⁵⁶⁷"[Math.round(Math.log10(at)) - 3]}` })),
-  costs: [...bothSides, ["coldSender", "sender, new process"], ["coldServer", "server, new process"]],
+  costs: [...bothSides, ["coldSender", "sender, at first"], ["coldServer", "server, at first"]],
   more: [rate],
   how: "One sender, 200 series, outbox and store on disk; the means of up to 100 turns. First after 500,000 metrics, " +
     "then by processes that have just begun",

@@ -20,7 +20,7 @@ const width = 640
 const height = 320
 const left = 56
 const right = 24
-const top = 64
+const top = 72
 const bottom = 48
 
 const colors = ["#1668b8", "#c2410c", "#15803d", "#7e22ce"]
@@ -35,23 +35,50 @@ const roundUp = (value: number): number => {
   return ([1, 2, 5].find((factor) => factor * power >= value) ?? 10) * power
 }
 
-/** Draws a chart as SVG: the axis across by logarithm, the one up from zero on. */
-export const logChart = ({ across, lines, steps, title, up }: LogChart): string => {
-  const most = Math.max(...lines.flatMap(({ values }) => values.filter(Number.isFinite)))
+// Values further apart than this would lie on the ground of an axis that counts from zero.
+const widest = 20
+
+interface Scale {
+  readonly levels: ReadonlyArray<number>
+  /** How far up a value stands, 0 to 1. */
+  readonly share: (value: number) => number
+  readonly digits: number
+}
+
+const linear = (most: number): Scale => {
   const grid = roundUp(most / 5)
-  const highest = Math.ceil(most / grid) * grid
+  const count = Math.ceil(most / grid)
+  return {
+    levels: Array.from({ length: count + 1 }, (_, i) => i * grid),
+    share: (value) => value / (count * grid),
+    digits: Math.max(0, -Math.floor(Math.log10(grid)))
+  }
+}
+
+const logarithmic = (least: number, most: number): Scale => {
+  const [from, to] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most))]
+  return {
+    levels: Array.from({ length: to - from + 1 }, (_, i) => 10 ** (from + i)),
+    share: (value) => (Math.log10(value) - from) / (to - from),
+    digits: Math.max(0, -from)
+  }
+}
+
+/** Draws a chart as SVG: the axis across by logarithm, the one up from zero on, or by logarithm where values need it. */
+export const logChart = ({ across, lines, steps, title, up }: LogChart): string => {
+  const all = lines.flatMap(({ values }) => values.filter(Number.isFinite))
+  const [least, most] = [Math.min(...all), Math.max(...all)]
+  const { digits, levels, share } = most > widest * least ? logarithmic(least, most) : linear(most)
   const logs = steps.map(({ at }) => Math.log(at))
   const [first, last] = [Math.min(...logs), Math.max(...logs)]
   const x = (step: number): number => left + (width - left - right) * (logs[step] - first) / (last - first)
-  const y = (value: number): number => height - bottom - (height - top - bottom) * value / highest
-  const digits = Math.max(0, -Math.floor(Math.log10(grid)))
-  const levels = Array.from({ length: Math.round(highest / grid) + 1 }, (_, i) => i * grid)
+  const y = (value: number): number => height - bottom - (height - top - bottom) * share(value)
   const text = (at: readonly [number, number], anchor: string, said: string, more = ""): string =>
     `<text x="${place(at[0])}" y="${place(at[1])}" text-anchor="${anchor}"${more}>${escape(said)}</text>`
   const shapes = [
     ...levels.map((level) =>
       `<line x1="${left}" x2="${width - right}" y1="${place(y(level))}" y2="${place(y(level))}" stroke="#e2e8f0"/>` +
-      text([left - 8, y(level) + 4], "end", level.toFixed(digits))
+      text([left - 8, y(level) + 4], "end", String(Number(level.toFixed(digits))))
     ),
     ...steps.map(({ label }, i) => text([x(i), height - bottom + 18], "middle", label)),
     text([(left + width - right) / 2, height - 8], "middle", across),
