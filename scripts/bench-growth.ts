@@ -22,6 +22,7 @@ import { bundle } from "./Bundle.js"
 import { axes, type GrowthBench, measureThousand, programs, thousandName } from "./growth/Axes.js"
 import { chartOf, growthSection, stepName } from "./growth/GrowthPage.js"
 import { ResultsFile } from "./ResultsFile.js"
+import { wrapProse } from "./wrapProse.js"
 
 const { values } = parseArgs({
   options: {
@@ -94,7 +95,7 @@ await Effect.runPromise(Effect.forEach(
   { discard: true }
 ))
 
-const section = growthSection(results)
+const section = wrapProse(growthSection(results))
 process.stdout.write(`\n${section}\n`)
 if (values.write) {
   const images = fileURLToPath(new URL("../docs/images/", import.meta.url))

@@ -21,6 +21,7 @@ import { libraries } from "./peers/Libraries.js"
 import { type Bench, type Part, programs } from "./peers/Peer.js"
 import { peersSection } from "./peers/PeersPage.js"
 import { ResultsFile } from "./ResultsFile.js"
+import { wrapProse } from "./wrapProse.js"
 
 const { values } = parseArgs({
   options: {
@@ -107,6 +108,6 @@ const measureAll = Effect.gen(function*() {
 })
 
 const skipped = await Effect.runPromise(Effect.scoped(measureAll))
-const section = peersSection({ agents, ingests, libraries, results, skipped })
+const section = wrapProse(peersSection({ agents, ingests, libraries, results, skipped }))
 process.stdout.write(`\n${section}`)
 if (values.write) writeSection("bench:peers", section)

@@ -236,7 +236,7 @@ const outbox: Axis = {
     "One sender, 200 series, its server out of reach until so much waits on disk; then 1,000,000 more are accepted, " +
     "and after 3,000,000 further ones and when the server is back, the oldest 3,000,000 are delivered. Both sides have " +
     "delivered 500,000 before. Then another process opens what is left",
-  why: "",
+  why: "it falls, because who has filled an outbox before has had more of the compiler of Node",
   measure: (bench, at) =>
     Effect.gen(function*() {
       const folder = yield* bench.folder
