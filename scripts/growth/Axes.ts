@@ -131,7 +131,7 @@ const senders: Axis = {
   how: "2,000,000 metrics of 1,000 series in equal shares, batches of 1,000; each sender with an outbox in memory, a " +
     "stream and a connection of its own, all in one process",
   why: "batches of few senders wait together and are joined in frames of up to 256 KiB; with many senders each comes " +
-    "alone, and costs a frame, an answer and the fibers around them, 0.3 ms of the server and 0.6 of the sender. That " +
+    "alone, and costs a frame, an answer and the fibers around them, 0.3 ms of the server and 0.5 of the sender. That " +
     "is the most it can be, for a frame holds a batch at least. In a profile no function stands out: a thousand sets of " +
     "state are what the garbage collector walks through, 28 % of the senders' process and 18 % of the server's",
   measure: (bench, at) =>
@@ -194,10 +194,7 @@ const generators: Axis = {
   how:
     "3,000,000 metrics of 300 series in ticks of 100, in equal shares, as fast as the pipeline takes them; collector, " +
     "sender with its outbox on disk, and store",
-  why:
-    "each is a stream with fibers of its own; when the queue is full, which here it always is, every batch that is " +
-    "taken from it wakes all that wait for room, though only the first find some. Generators that are slower than " +
-    "delivery, as those of a host, never wait",
+  why: "each is a stream with fibers of its own",
   measure: (bench, at) =>
     Effect.gen(function*() {
       const folder = yield* bench.folder
