@@ -95,8 +95,8 @@ const metrics: Axis = {
   how: "One sender, 200 series, outbox and store on disk; the means of up to 100 turns. First after 500,000 metrics, " +
     "then by processes that have just begun",
   why: "few metrics pay for what belongs to a delivery and not to a metric: a commit and a deletion in the outbox, a " +
-    "commit in the store, a frame and its answer, about 3 ms on one side and 2 on the other; and in new processes for " +
-    "the compiler of Node, which has not seen the code yet, some 50 and 25 ms. Both are fixed sums, paid once: from " +
+    "commit in the store, a frame and its answer, about 2 ms on one side and 1 on the other; and in new processes for " +
+    "the compiler of Node, which has not seen the code yet, some 40 and 20 ms. Both are fixed sums, paid once: from " +
     "10⁶ on neither shows",
   measure: (bench, at) =>
     Effect.gen(function*() {
