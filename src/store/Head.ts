@@ -13,18 +13,27 @@ const leastRoom = 8
  */
 export class HeadSeries {
   count = 0
-  time = new Float64Array(leastRoom)
-  value = new Float64Array(leastRoom)
+  time: Float64Array<ArrayBuffer>
+  value: Float64Array<ArrayBuffer>
   /** Fields by the place of their point; made with the first point that has any. */
   fields: Array<JsonObject | undefined> | undefined
+  /** The series whose point came after the last one of this series: mostly it will again. */
+  follower: HeadSeries | undefined
+  /** Whether it has left the head. */
+  isGone = false
 
   constructor(
     readonly id: number,
     /** The row of the log that holds the oldest arrival. */
     readonly firstRow: number,
     /** When that arrived, ms since the epoch. */
-    readonly since: number
-  ) {}
+    readonly since: number,
+    /** Points for which there is room before its columns grow. */
+    room: number
+  ) {
+    this.time = new Float64Array(room)
+    this.value = new Float64Array(room)
+  }
 
   /** Adds a point; answers how many there are. */
   add(time: number, value: number, fields: JsonObject | undefined): number {
@@ -69,8 +78,18 @@ export class Head {
   private rows: Array<Row> = []
   private bytesOfRows = 0
 
+  private roomOfNew = leastRoom
+
   /** A series of `chunkPoints` points is full. */
   constructor(private readonly chunkPoints: number) {}
+
+  /**
+   * So many points are expected of each series that begins from now on, until the next call: columns that have
+   * room from the start need not grow, which would be half the cost of taking a log in.
+   */
+  expect(points: number): void {
+    this.roomOfNew = Math.max(leastRoom, Math.min(this.chunkPoints, Math.ceil(points)))
+  }
 
   /** Bytes of the rows of the log. */
   get logBytes(): number {
@@ -116,14 +135,21 @@ export class Head {
     this.rows.push({ seq, bytes })
     this.bytesOfRows += bytes
     const { fields, series, time, value } = columns
+    let last: HeadSeries | undefined
     for (let i = 0; i < time.length; i++) {
       const id = series[i]
-      let own = this.series.get(id)
-      if (own === undefined) {
-        if (!mayBegin(id)) continue
-        own = new HeadSeries(id, seq, now)
-        this.series.set(id, own)
+      // Sources give their series in the same order again and again: a look at the follower spares one into the map.
+      let own = last?.follower
+      if (own === undefined || own.id !== id || own.isGone) {
+        own = this.series.get(id)
+        if (own === undefined) {
+          if (!mayBegin(id)) continue
+          own = new HeadSeries(id, seq, now, this.roomOfNew)
+          this.series.set(id, own)
+        }
+        if (last !== undefined) last.follower = own
       }
+      last = own
       if (own.add(time[i], value[i], fields[i]) === this.chunkPoints) this.full.push(id)
     }
   }
@@ -158,7 +184,14 @@ export class Head {
   /** Forgets series that stand in chunks now. */
   drop(ids: ReadonlyArray<number>): void {
     const dropped = new Set(ids)
-    for (const id of ids) this.series.delete(id)
+    for (const id of ids) {
+      const own = this.series.get(id)
+      if (own === undefined) continue
+      this.series.delete(id)
+      own.isGone = true
+      // One that is gone keeps no other alive.
+      own.follower = undefined
+    }
     this.full = this.full.filter((id) => !dropped.has(id))
   }
 

@@ -14,6 +14,8 @@ const seriesSlice = 2_000
 const rowSlice = 32
 // Points counted in one turn.
 const pointSlice = 100_000
+// What a point takes in the log: two or three bytes for its series, one or two for its time, eight for its value.
+const bytesOfPoint = 12
 
 const readFields = (text: string | null): JsonObject | undefined => {
   if (text === null) return undefined
@@ -78,6 +80,10 @@ export const loadStore = (parts: StoreParts): Effect.Effect<void, StoreError> =>
       yield* nextTurn
     }
 
+    // Of the mean, so that series of few points cannot take more room than those of many leave; a tenth more, since
+    // one that is just too long would double.
+    const bytes = (yield* attempt(() => statements.rowBytes.get())) ?? 0
+    head.expect(bytes / bytesOfPoint / Math.max(1, flushed.size) * 1.1)
     for (let after = 0;;) {
       const rows = yield* attempt(() => statements.rows.all(after, rowSlice))
       for (const { crc, data, seq } of rows) {
@@ -94,6 +100,7 @@ export const loadStore = (parts: StoreParts): Effect.Effect<void, StoreError> =>
       if (rows.length < rowSlice) break
       yield* nextTurn
     }
+    head.expect(0)
 
     let counted = 0
     for (const own of head.all) {

@@ -36,6 +36,8 @@ export interface StoreStatements {
   readonly removeSeries: Sqlite.Statement<[number]>
   readonly addRow: Sqlite.Statement<[number, Buffer]>
   readonly trimRows: Sqlite.Statement<[number]>
+  /** Bytes of all rows of the log. */
+  readonly rowBytes: Sqlite.Statement<[], number>
   readonly rows: Sqlite.Statement<[number, number], LogRow>
   readonly stream: Sqlite.Statement<[string], StreamState>
   readonly streams: Sqlite.Statement<[], StreamState>
@@ -72,6 +74,7 @@ export const prepareStatements = (db: Sqlite.Database): StoreStatements => ({
   removeSeries: db.prepare<[number]>("DELETE FROM series WHERE id = ?"),
   addRow: db.prepare<[number, Buffer]>("INSERT INTO log (crc, data) VALUES (?, ?)"),
   trimRows: db.prepare<[number]>("DELETE FROM log WHERE seq < ?"),
+  rowBytes: db.prepare<[], number>("SELECT coalesce(sum(length(data)), 0) FROM log").pluck(),
   rows: db.prepare<[number, number], LogRow>("SELECT seq, crc, data FROM log WHERE seq > ? ORDER BY seq LIMIT ?"),
   stream: db.prepare<[string], StreamState>(
     "SELECT stream, sender, owner, next, rejected, lost, declarations, first_seen AS firstSeen, last_seen AS lastSeen FROM streams WHERE stream = ?"
