@@ -223,7 +223,7 @@ export const deliverOverHttp = (
       most: JOINED_BYTES,
       origin: (stream) => ({ sender: outbox.sender, acked: positions.acked(stream) })
     }
-    yield* positions.open
+    yield* positions.open(yield* outbox.streams)
     while (true) {
       const frame = yield* nextFrame(source)
       if (frame === undefined) {

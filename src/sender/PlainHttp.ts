@@ -15,7 +15,7 @@ export const deliverPlainOverHttp = (
 ): Effect.Effect<never, TransportFailure> =>
   Effect.gen(function*() {
     const { outbox, positions, status } = options
-    yield* positions.open
+    yield* positions.open(yield* outbox.streams)
     while (true) {
       const outgoing = yield* positions.next
       if (outgoing === undefined) {

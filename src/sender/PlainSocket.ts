@@ -67,7 +67,7 @@ export const deliverPlainOverSocket = (
     let handedOver = 0
     let answered = 0
 
-    yield* positions.open
+    yield* positions.open(yield* outbox.streams)
 
     /** Acknowledges what only moves the stream on, as far as nothing before it is under way. */
     const settleEmpty = Effect.gen(function*() {

@@ -19,6 +19,8 @@ interface Position {
 
 interface Waiter {
   readonly targets: ReadonlyArray<{ readonly stream: string; readonly next: number }>
+  /** So many of them, from the oldest on, are reached. */
+  reached: number
   readonly done: Deferred.Deferred<void, DeliveryStoppedError>
 }
 
@@ -39,8 +41,8 @@ export interface OutgoingBatch extends Outgoing {
 
 /** Where delivery stands in each stream of an outbox; shared by socket and HTTP, so that either goes on for the other. */
 export interface Positions {
-  /** Begins again at what is acknowledged, and says what the outbox holds. */
-  readonly open: Effect.Effect<ReadonlyArray<OutboxStream>, OutboxError>
+  /** From now on these streams are delivered, in their order and no others, beginning at what is acknowledged. */
+  readonly open: (streams: ReadonlyArray<OutboxStream>) => Effect.Effect<void>
   /**
    * The server said which offset it expects. `known` is what we knew as
    * acknowledged when it was asked: if it expects less, it went back to an
@@ -57,6 +59,8 @@ export interface Positions {
   readonly next: Effect.Effect<Outgoing | undefined, OutboxError>
   /** The batch that begins where `last` ends, as what goes out after it; `undefined` when none does. */
   readonly following: (last: Pick<Outgoing, "stream" | "end">) => Effect.Effect<OutgoingBatch | undefined, OutboxError>
+  /** Whether all that was opened is acknowledged and no more can come: never with the stream of this opening among it. */
+  readonly isDelivered: () => boolean
   /** The offsets `from` ≤ o < `end`, which were given out last, do not go out after all: they come again. */
   readonly giveBack: (stream: string, from: number, end: number) => void
   /** Sends again what the server has not confirmed. */
@@ -125,20 +129,31 @@ export const makePositions = (
     })
   }
 
-  const load = Effect.map(outbox.streams, (streams) => {
-    for (const { acked, next, stream } of streams) {
-      const known = positions.get(stream)
-      const isCurrent = stream === outbox.stream
-      if (known === undefined) {
-        positions.set(stream, { stream, isCurrent, acked, confirmed: acked, cursor: acked, sent: isCurrent ? 0 : next })
-      }
-    }
-    order = streams.flatMap(({ stream }) => positions.get(stream) ?? [])
-    return streams
-  })
+  const positionOf = ({ acked, next, stream }: OutboxStream): Position => {
+    const known = positions.get(stream)
+    if (known !== undefined) return known
+    const isCurrent = stream === outbox.stream
+    const position = { stream, isCurrent, acked, confirmed: acked, cursor: acked, sent: isCurrent ? 0 : next }
+    positions.set(stream, position)
+    return position
+  }
 
-  const isDone = ({ targets }: Waiter): boolean =>
-    targets.every(({ next, stream }) => (positions.get(stream)?.acked ?? 0) >= next)
+  /** What is acknowledged to its end stands no longer before what comes next: there may be thousands of such streams. */
+  const passDelivered = (): void => {
+    let passed = 0
+    while (passed < order.length && !order[passed].isCurrent && order[passed].acked >= order[passed].sent) passed++
+    if (passed > 0) order = order.slice(passed)
+  }
+
+  const isDone = (waiter: Waiter): boolean => {
+    const { targets } = waiter
+    while (waiter.reached < targets.length) {
+      const { next, stream } = targets[waiter.reached]
+      if ((positions.get(stream)?.acked ?? 0) < next) return false
+      waiter.reached++
+    }
+    return true
+  }
 
   const wake = Effect.suspend(() => {
     if (waiters.length === 0) return Effect.void
@@ -174,6 +189,7 @@ export const makePositions = (
     })
 
   const next: Positions["next"] = Effect.gen(function*() {
+    passDelivered()
     let at = 0
     while (at < order.length) {
       const position = order[at]
@@ -216,13 +232,14 @@ export const makePositions = (
     })
 
   return {
-    open: Effect.tap(load, () =>
+    open: (streams) =>
       Effect.sync(() => {
+        order = streams.map(positionOf)
         for (const position of order) {
           position.confirmed = position.acked
           position.cursor = position.acked
         }
-      })),
+      }),
     place: (stream, serverNext, known) =>
       Effect.gen(function*() {
         const position = yield* find(stream)
@@ -270,6 +287,10 @@ export const makePositions = (
       }),
     next,
     following,
+    isDelivered: () => {
+      passDelivered()
+      return order.length === 0
+    },
     giveBack: (stream, from, end) => {
       const position = positions.get(stream)
       if (position?.cursor === end) position.cursor = from
@@ -286,8 +307,10 @@ export const makePositions = (
     }),
     acked: (stream) => positions.get(stream)?.acked ?? 0,
     awaitAll: Effect.gen(function*() {
-      const targets = yield* load
-      const waiter: Waiter = { targets, done: yield* Deferred.make<void, DeliveryStoppedError>() }
+      const targets = yield* outbox.streams
+      // What is not opened yet is acknowledged as far as the outbox knows.
+      for (const stream of targets) positionOf(stream)
+      const waiter: Waiter = { targets, reached: 0, done: yield* Deferred.make<void, DeliveryStoppedError>() }
       if (isDone(waiter)) return
       if (stopped !== undefined) return yield* new DeliveryStoppedError({ message: stopped })
       waiters.push(waiter)

@@ -40,6 +40,13 @@ const forever: Effect.Effect<never> = Effect.async(() => {})
 // Gaps in a row after which the two sides do not understand each other.
 const maxGaps = 3
 
+/**
+ * Most streams that one hello names. An outbox keeps one for each start of a
+ * collector that had something to deliver, and a hello of thousands is more than
+ * a server takes, in bytes or in the time for its answer.
+ */
+export const MOST_OFFERED = 200
+
 // Answers that may wait before no more are read.
 const maxArrived = 64
 
@@ -61,8 +68,10 @@ export const authorization = (token: Redacted.Redacted | undefined): Readonly<Re
 export interface SocketSession {
   readonly connection: SocketConnection
   readonly welcome: Welcome
-  /** What we said we hold. */
+  /** What we said we hold, oldest first. */
   readonly offered: ReadonlyArray<OutboxStream>
+  /** Whether there are newer streams, for the next session. */
+  readonly isPart: boolean
 }
 
 type Failure = DeliveryFailure | DeliveryRefused | OutboxError
@@ -126,7 +135,7 @@ interface Greeting {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly sender: string
-  /** What we have for the server; asked for once the socket is open. */
+  /** What we have for the server, oldest first; asked for once the socket is open. */
   readonly streams: Effect.Effect<ReadonlyArray<OutboxStream>, OutboxError>
 }
 
@@ -139,7 +148,8 @@ const greet = (
       Effect.mapError(connector.connect({ url, protocol: SUBPROTOCOL, headers }), ofSocketError),
       "the socket did not open"
     )
-    const offered = yield* streams
+    const held = yield* streams
+    const offered = held.slice(0, MOST_OFFERED)
     const hello = encodeFrame({
       type: "hello",
       protocol: PROTOCOL_VERSION,
@@ -168,7 +178,7 @@ const greet = (
       return frame
     })
     const welcome = yield* within(welcomed, `the server did not answer hello (${notAServerOfOurs})`)
-    return { connection, welcome, offered }
+    return { connection, welcome, offered, isPart: offered.length < held.length }
   })
 
 /** Opens a socket and says hello; it lives as long as the scope. */
@@ -202,12 +212,14 @@ interface UnderWay extends Pick<OutgoingFrame, "stream" | "end"> {
 
 /**
  * Delivers over a session until it is lost: sends while fewer frames than the
- * window wait for their answer, and takes the answers.
+ * window wait for their answer, and takes the answers. Where the hello named a
+ * part of the streams, it ends when all of these is acknowledged: the next
+ * session goes on behind them.
  */
 export const deliverOverSocket = (
   options: SocketTransportOptions,
-  { connection, offered, welcome }: SocketSession
-): Effect.Effect<never, Failure> =>
+  { connection, isPart, offered, welcome }: SocketSession
+): Effect.Effect<void, Failure> =>
   Effect.gen(function*() {
     const { outbox, positions, status } = options
     const kick = Effect.unsafeMakeLatch(false)
@@ -218,11 +230,12 @@ export const deliverOverSocket = (
     let gaps = 0
     let busy = false
 
-    yield* positions.open
+    const expected = new Map(welcome.streams.map(({ next, stream }) => [stream, next]))
+    yield* positions.open(offered)
     for (const { acked, stream } of offered) {
-      const own = welcome.streams.find((one) => one.stream === stream)
-      if (own === undefined) return yield* notOurs(`a welcome without the stream ${stream}`)
-      yield* positions.place(stream, own.next, acked)
+      const next = expected.get(stream)
+      if (next === undefined) return yield* notOurs(`a welcome without the stream ${stream}`)
+      yield* positions.place(stream, next, acked)
     }
 
     const rewindAll = (of: (one: UnderWay) => boolean) => {
@@ -384,7 +397,7 @@ export const deliverOverSocket = (
       Effect.catchAll((error) => Effect.zipRight(none.await, Effect.fail(error)))
     )
     const answer = Effect.gen(function*() {
-      while (true) {
+      while (!isPart || !positions.isDelivered()) {
         yield* some.await
         some.unsafeClose()
         const frames = joinAcks(arrived)
@@ -399,7 +412,9 @@ export const deliverOverSocket = (
         kick.unsafeOpen()
       }
     })
-    return yield* Effect.scoped(
-      Effect.all([pump, receive, answer, notice, watch, settleWelcome], { concurrency: "unbounded", discard: true })
-    ).pipe(Effect.zipRight(Effect.never))
+    const attend = Effect.all([pump, receive, notice, watch, settleWelcome], {
+      concurrency: "unbounded",
+      discard: true
+    })
+    yield* Effect.scoped(Effect.raceFirst(answer, Effect.zipRight(attend, forever)))
   })

@@ -130,6 +130,9 @@ export const makeStoredOutbox = (
     const current = stateOf({ stream: opening.stream, acked: 0, next: declared, batches: 0, bytes: 0 }, [])
     streams.set(current.stream, current)
 
+    // Kept as it changes: an append and an acknowledgement each ask for it, and of streams there may be thousands.
+    const held = { batches: 0, metrics: 0, bytes: 0, losses: 0 }
+
     /** Offsets that are no metrics to deliver: declared as skipped, or loss records. */
     const withoutMetrics = ({ ranges, stream }: StreamState, from: number, to: number): number =>
       coveredOffsets(ranges, from, to) + records.count(stream, from, to)
@@ -139,17 +142,16 @@ export const makeStoredOutbox = (
       added: SkippedRange
     ): ReadonlyArray<SkippedRange> => records.leaveOut(added).reduce(addRange, ranges)
 
-    const waitingLosses = (): number => {
-      let waiting = 0
-      for (const { acked, next, stream } of streams.values()) waiting += records.count(stream, acked, next)
-      return waiting
+    /** Adds what a stream holds to `held`, or takes it away. */
+    const hold = (state: StreamState, sign: 1 | -1): void => {
+      const { acked, batches, bytes, next, ranges, stream } = state
+      const losses = records.count(stream, acked, next)
+      held.batches += sign * batches
+      held.bytes += sign * bytes
+      held.losses += sign * losses
+      held.metrics += sign * (next - acked - losses - coveredOffsets(ranges, acked, next))
     }
-
-    const liveBytes = (): number => {
-      let bytes = 0
-      for (const state of streams.values()) bytes += state.bytes
-      return bytes
-    }
+    for (const state of streams.values()) hold(state, 1)
 
     const problemOf = (cause: unknown): OutboxError => cause instanceof OutboxError ? cause : errorOf(cause)
 
@@ -180,6 +182,7 @@ export const makeStoredOutbox = (
       const chosen = new Map<StreamState, Array<StoredBatchHead>>()
       let freed = 0
       for (const state of streams.values()) {
+        if (state.batches === 0) continue
         const own: Array<StoredBatchHead> = []
         let from = firstOf(state)
         while (freed < wanted) {
@@ -211,7 +214,7 @@ export const makeStoredOutbox = (
       const sizes = batches.map(bytesOf)
       let needed = 0
       for (const bytes of sizes) needed += bytes
-      const live = liveBytes()
+      const live = held.bytes
       const missing = live + needed - limits.maxBytes
       const isFull = missing > 0 && live > 0
       if (isFull && limits.overflow === "block") return undefined
@@ -272,10 +275,14 @@ export const makeStoredOutbox = (
     ): void => {
       const states = Array.from(after)
       storage.commit({ ...change, streams: states.map(storedStream) }, upTo)
+      const touched = [...states.map(({ stream }) => stream), ...change.ended ?? []]
+        .flatMap((stream) => streams.get(stream) ?? [])
+      for (const state of touched) hold(state, -1)
       records.remove(change.forgotten ?? [])
       records.add(change.losses ?? [])
       for (const state of states) Object.assign(streams.get(state.stream) ?? {}, state)
       for (const stream of change.ended ?? []) streams.delete(stream)
+      for (const state of touched) if (streams.has(state.stream)) hold(state, 1)
     }
 
     const recordDropped = ({ count, detail, from, to }: Dropped): Effect.Effect<void> =>
@@ -314,7 +321,7 @@ export const makeStoredOutbox = (
     /** Whether nothing stands in the way of batches: one turn does it, a fifth cheaper than what may wait. */
     const isClear = (batches: ReadonlyArray<NewBatch>): boolean => {
       if (waitingAppends > 0 || isDiskFull) return false
-      let most = liveBytes()
+      let most = held.bytes
       for (const batch of batches) most += mostBytesOf(batch)
       return most <= limits.maxBytes
     }
@@ -347,7 +354,7 @@ export const makeStoredOutbox = (
     }
 
     const awaitLossRoom: Effect.Effect<void> = Effect.suspend(() => {
-      if (waitingLosses() < limits.maxLosses) return Effect.void
+      if (held.losses < limits.maxLosses) return Effect.void
       lossRoom.unsafeClose()
       return Effect.zipRight(lossRoom.await, awaitLossRoom)
     })
@@ -594,17 +601,7 @@ export const makeStoredOutbox = (
         }
       }),
       awaitAppend: Effect.zipRight(appended.await, Effect.sync(() => appended.unsafeClose())),
-      stats: Effect.sync(() => {
-        let batches = 0
-        let metrics = 0
-        let bytes = 0
-        for (const state of streams.values()) {
-          batches += state.batches
-          bytes += state.bytes
-          metrics += state.next - state.acked - withoutMetrics(state, state.acked, state.next)
-        }
-        return { batches, metrics, bytes, deadLetters, losses: waitingLosses() }
-      }),
+      stats: Effect.sync(() => ({ ...held, deadLetters })),
       deadLetters: inTurn(() => storage.deadLetters())
     }
   })

@@ -32,7 +32,7 @@ const harness = (batches: ReadonlyArray<ReadonlyArray<GenericMetric>>, options: 
       yield* outbox.append(builder.finish(), () => {})
       builder.committed()
     }
-    yield* positions.open
+    yield* positions.open(yield* outbox.streams)
     return { outbox, source: { outbox, positions, isNeeded: () => true, most: JOINED_BYTES, ...options } }
   })
 
@@ -86,7 +86,7 @@ describe("what goes out next", () => {
       const [definition] = yield* outbox.definitions(outbox.stream, entry.batch.ids)
       const most = 2 * (entry.batch.columns.length + definition.length)
       for (const [limit, points] of [[most - 1, 1], [most + 9, 2]] as const) {
-        yield* source.positions.open
+        yield* source.positions.open(yield* outbox.streams)
         assert.strictEqual((yield* frames({ ...source, most: limit }))[0][1].length, points)
       }
     }).pipe(provided))

@@ -16,7 +16,7 @@ const harness = Effect.gen(function*() {
   const dictionary = new SeriesDictionary()
   for (const n of [0, 10, 20]) yield* outbox.append([suiteBatch(dictionary, n, n + 10)], () => {})
   const positions = makePositions(outbox, status, ledger)
-  yield* positions.open
+  yield* positions.open(yield* outbox.streams)
   return { ledger, outbox, positions, status, stream: outbox.stream }
 })
 
@@ -67,9 +67,9 @@ describe("Positions", () => {
 
   it.effect("what a welcome confirms and nothing acknowledges is sent again", () =>
     Effect.gen(function*() {
-      const { positions, stream } = yield* harness
+      const { outbox, positions, stream } = yield* harness
       yield* positions.next
-      yield* positions.open
+      yield* positions.open(yield* outbox.streams)
       yield* positions.place(stream, 10, 0)
       assert.strictEqual((yield* positions.next)?.end, 20)
       yield* positions.resendConfirmed
@@ -81,12 +81,12 @@ describe("Positions", () => {
 
   it.effect("a server that went back twice before it took the declaration is written down once", () =>
     Effect.gen(function*() {
-      const { ledger, positions, stream } = yield* harness
+      const { ledger, outbox, positions, stream } = yield* harness
       yield* positions.next
       yield* positions.next
       yield* positions.acknowledge(stream, 20, [])
       yield* positions.place(stream, 5, 20)
-      yield* positions.open
+      yield* positions.open(yield* outbox.streams)
       yield* positions.place(stream, 5, 5)
       const skip = yield* positions.next
       assert.deepStrictEqual([skip?.entry._tag, skip?.end], ["Skip", 20])
