@@ -24,9 +24,11 @@ export interface Sample {
   readonly timestamp?: number
 }
 
-const escape = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll("\"", "\\\"")
+const escape = (text: string): string =>
+  /[\\\n"]/.test(text) ? text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll("\"", "\\\"") : text
 
-const labelsText = (labels: Sample["labels"]): string =>
+/** Labels as they stand behind a name. */
+export const labelsText = (labels: Sample["labels"]): string =>
   labels === undefined || labels.length === 0
     ? ""
     : `{${labels.map(([name, value]) => `${name}="${escape(value)}"`).join(",")}}`
@@ -42,8 +44,10 @@ export const expositionName = (text: string): string => text.replaceAll(/[^a-zA-
  * nobody knows, in the unit of time and in how they end.
  */
 export class Exposition {
-  private readonly lines: Array<string> = []
+  private lines: Array<string> = []
   private readonly names = new Set<string>()
+  private name = ""
+  private ending = ""
 
   constructor(private readonly format: ExpositionFormat) {}
 
@@ -54,16 +58,27 @@ export class Exposition {
 
   /** Writes a family. A counter's name is given without `_total`. */
   family(name: string, type: FamilyType, help: string, samples: Iterable<Sample>): void {
+    this.begin(name, type, help)
+    for (const { labels, suffix, timestamp, value } of samples) {
+      this.sample(labelsText(labels), value, timestamp, suffix)
+    }
+  }
+
+  /** Begins a family whose samples follow. */
+  begin(name: string, type: FamilyType, help: string): void {
     const openMetrics = this.format === "openmetrics"
-    const ending = type === "counter" ? "_total" : ""
-    const named = openMetrics ? name : name + ending
+    this.name = name
+    this.ending = type === "counter" ? "_total" : ""
+    const named = openMetrics ? name : name + this.ending
     this.names.add(name)
     this.lines.push(`# HELP ${named} ${help}`)
     this.lines.push(`# TYPE ${named} ${type === "unknown" && !openMetrics ? "untyped" : type}`)
-    for (const { labels, suffix = ending, timestamp, value } of samples) {
-      const at = timestamp === undefined ? "" : ` ${openMetrics ? timestamp / 1000 : timestamp}`
-      this.lines.push(`${name}${suffix}${labelsText(labels)} ${value}${at}`)
-    }
+  }
+
+  /** Writes a value of the family that was begun last, with its labels as {@link labelsText} writes them. */
+  sample(labels: string, value: number, timestamp?: number, suffix = this.ending): void {
+    const at = timestamp === undefined ? "" : ` ${this.format === "openmetrics" ? timestamp / 1000 : timestamp}`
+    this.lines.push(`${this.name}${suffix}${labels} ${value}${at}`)
   }
 
   comment(text: string): void {
@@ -71,7 +86,15 @@ export class Exposition {
     if (this.format === "prometheus") this.lines.push(`# ${text}`)
   }
 
-  text(): string {
-    return `${this.lines.join("\n")}\n${this.format === "openmetrics" ? "# EOF\n" : ""}`
+  /** Says that nothing follows. */
+  end(): void {
+    if (this.format === "openmetrics") this.lines.push("# EOF")
+  }
+
+  /** Hands over what was written since it was asked last. */
+  take(): string {
+    const text = this.lines.length === 0 ? "" : `${this.lines.join("\n")}\n`
+    this.lines = []
+    return text
   }
 }

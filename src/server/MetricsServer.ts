@@ -15,6 +15,7 @@ import { makeMetricsSockets } from "./MetricsSockets.js"
 import { operatingHandlers } from "./OperatingHandlers.js"
 import { pages } from "./Pages.js"
 import { readingHandlers } from "./ReadingHandlers.js"
+import { makeScrape } from "./Scrape.js"
 import { ServerCounters } from "./ServerCounters.js"
 import { ServerError } from "./ServerError.js"
 import type { ServerParts } from "./ServerParts.js"
@@ -39,6 +40,8 @@ export interface MetricsServerOptions {
   readonly window?: number | undefined
   /** Most bytes that the whole server holds of what it received and has not stored; 64 MiB by default. */
   readonly maxInFlightBytes?: number | undefined
+  /** Most bytes of answers to `/metrics` that wait for their readers before another is begun; 64 MiB by default. */
+  readonly maxScrapeBytes?: number | undefined
   /** How long a request may take to arrive, body included; 60 s by default. */
   readonly requestTimeout?: Duration.DurationInput | undefined
   /** How long a TLS handshake, and the head of a request, may take to arrive; 10 s by default. */
@@ -97,12 +100,12 @@ const urlOf = (host: string, port: number, secure: boolean): string => {
   return `${secure ? "https" : "http"}://${name}:${port}`
 }
 
-const requestHandler = (parts: ServerParts) =>
+const requestHandler = (parts: ServerParts, maxScrapeBytes: number) =>
   Effect.gen(function*() {
     const groups = Layer.mergeAll(
       ingestHandlers(parts),
       readingHandlers(parts),
-      operatingHandlers(parts),
+      operatingHandlers(parts, yield* makeScrape(parts, maxScrapeBytes)),
       sessionHandlers(parts)
     )
     const context = yield* Layer.build(
@@ -141,6 +144,7 @@ const make = (
     const stallTimeout = Duration.decode(options.stallTimeout ?? "2 minutes")
     yield* positive("stallTimeout", Math.ceil(Duration.toMillis(stallTimeout)))
     const maxConnections = yield* positive("maxConnections", options.maxConnections ?? 10_000)
+    const maxScrapeBytes = yield* positive("maxScrapeBytes", options.maxScrapeBytes ?? 67_108_864)
     const auth = yield* authOf(host, options)
     const incidents = yield* makeIncidents
     const parts: ServerParts = {
@@ -171,7 +175,7 @@ const make = (
       stallTimeout,
       maxConnections,
       incidents,
-      onRequest: yield* requestHandler(parts),
+      onRequest: yield* requestHandler(parts, maxScrapeBytes),
       onUpgrade: sockets.upgrade,
       goAway: Effect.zipRight(Deferred.succeed(parts.stopping, undefined), sockets.goAway),
       terminate: sockets.terminate

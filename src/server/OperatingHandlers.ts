@@ -1,13 +1,13 @@
-import { HttpApiBuilder, HttpServerResponse } from "@effect/platform"
+import { HttpApiBuilder } from "@effect/platform"
 import { Clock, Effect, Either } from "effect"
 import { Api, type ServerStatus } from "../wire/Api.js"
 import { lossEntry } from "./AnswerJson.js"
-import { acceptedFormat, expositionTypes } from "./Exposition.js"
 import { storeProblem } from "./Ingest.js"
-import { type ProcessUse, prometheusText } from "./PrometheusText.js"
+import { processUse } from "./processUse.js"
 import { parseLosses, parseScrape, parseStatus } from "./QueryParameters.js"
 import { badParameter, parametersOf, refuseReading } from "./ReadingHandlers.js"
 import { jsonText, refusedResponse } from "./Refused.js"
+import type { Scrape } from "./Scrape.js"
 import type { ServerParts } from "./ServerParts.js"
 
 /** How long `/readyz` waits for the store. */
@@ -16,11 +16,6 @@ const readyTimeout = "5 seconds"
 /** Most streams that `/api/status` lists: of all senders, and of one that was asked for. */
 const maxStreams = 1_000
 const maxStreamsOfSender = 100_000
-
-const processUse = (): ProcessUse => {
-  const { system, user } = process.cpuUsage()
-  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }
-}
 
 const serverStatus = (parts: ServerParts, sender: string | undefined) =>
   Effect.gen(function*() {
@@ -70,9 +65,9 @@ const serverStatus = (parts: ServerParts, sender: string | undefined) =>
     return status
   })
 
-/** `/api/status`, `/api/losses`, `/metrics`, `/healthz` and `/readyz`. */
-export const operatingHandlers = (parts: ServerParts) => {
-  const { counters, store } = parts
+/** `/api/status`, `/api/losses`, `/metrics`, which `scrape` answers, `/healthz` and `/readyz`. */
+export const operatingHandlers = (parts: ServerParts, scrape: Scrape) => {
+  const { store } = parts
   return HttpApiBuilder.group(Api, "operating", (handlers) =>
     handlers
       .handleRaw("status", ({ request }) =>
@@ -88,25 +83,10 @@ export const operatingHandlers = (parts: ServerParts) => {
           Effect.catchAll(refuseReading(parts, request))
         ))
       .handleRaw("prometheus", ({ request }) =>
-        Effect.gen(function*() {
-          const { filter, limit } = yield* Either.mapLeft(parseScrape(parametersOf(request)), badParameter)
-          const stats = yield* store.stats
-          const latest = yield* store.latest(filter)
-          const now = yield* Clock.currentTimeMillis
-          const format = acceptedFormat(request.headers["accept"])
-          const server = {
-            version: parts.version,
-            startedAt: parts.startedAt,
-            uptimeSeconds: (now - parts.startedAt) / 1000,
-            process: processUse(),
-            counters,
-            inFlightBytes: parts.inFlight.bytes,
-            store: stats
-          }
-          return HttpServerResponse.text(prometheusText(format, server, latest, now, limit), {
-            contentType: expositionTypes[format]
-          })
-        }).pipe(Effect.catchAll(refuseReading(parts, request))))
+        Either.mapLeft(parseScrape(parametersOf(request)), badParameter).pipe(
+          Effect.flatMap(({ filter, limit }) => scrape(filter, limit, request.headers["accept"])),
+          Effect.catchAll(refuseReading(parts, request))
+        ))
       .handleRaw("healthz", () => Effect.succeed(jsonText("{\"status\":\"ok\"}")))
       .handleRaw("readyz", () =>
         Effect.zipRight(store.ready, store.stats).pipe(

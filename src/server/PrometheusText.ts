@@ -1,6 +1,15 @@
+import { Effect } from "effect"
+import { nextTurn } from "../domain/nextTurn.js"
 import type { LatestPoint, StoreStats } from "../store/MetricStore.js"
 import { DURATION_BOUNDS } from "./CommitDurations.js"
-import { Exposition, type ExpositionFormat, expositionName, type FamilyType, type Sample } from "./Exposition.js"
+import {
+  Exposition,
+  type ExpositionFormat,
+  expositionName,
+  type FamilyType,
+  labelsText,
+  type Sample
+} from "./Exposition.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 /** What the process of the server takes of its machine. */
@@ -24,11 +33,17 @@ export interface ServerState {
 /** Newest values older than this are left out, as a scraper leaves out a target that is gone. */
 export const LATEST_AGE = 5 * 60_000
 
+// Series looked at, or written, in one turn of the event loop: about 2 ms.
+const slice = 1_000
+
+const encoder = new TextEncoder()
+
 /**
  * Writes a server's own metrics, and the newest value of every series: its
  * metric type is the name of the family, its origin and tags are labels, and
  * it carries its own time. `now` is ms since the epoch; of more than `limit`
- * series the rest is left out, and a comment says how many.
+ * series the rest is left out, and a comment says how many. The text comes in
+ * pieces of some 100 KiB, and others have their turn while it is written.
  */
 export const prometheusText = (
   format: ExpositionFormat,
@@ -36,12 +51,33 @@ export const prometheusText = (
   latest: ReadonlyArray<LatestPoint>,
   now: number,
   limit: number
-): string => {
-  const out = new Exposition(format)
-  writeServer(out, server)
-  writeLatest(out, latest.filter(({ time }) => time > now - LATEST_AGE), limit)
-  return out.text()
-}
+): Effect.Effect<ReadonlyArray<Uint8Array>> =>
+  Effect.gen(function*() {
+    const out = new Exposition(format)
+    const pieces: Array<Uint8Array> = []
+    writeServer(out, server)
+    const families = new Families(out)
+    let met = 0
+    for (let i = 0; i < latest.length; i++) {
+      if (latest[i].time > now - LATEST_AGE && met++ < limit) families.add(latest[i])
+      if ((i + 1) % slice === 0) yield* nextTurn
+    }
+    let written = 0
+    for (const [name, { samples, type }] of families.byName) {
+      out.begin(name, type, help)
+      for (const [labels, { time, value }] of samples) {
+        out.sample(labels, value, time)
+        if (++written % slice === 0) {
+          pieces.push(encoder.encode(out.take()))
+          yield* nextTurn
+        }
+      }
+    }
+    if (met > limit) out.comment(`${met - limit} series were left out: ask for more with limit=`)
+    out.end()
+    pieces.push(encoder.encode(out.take()))
+    return pieces
+  })
 
 const writeServer = (out: Exposition, server: ServerState): void => {
   const { counters, store } = server
@@ -102,43 +138,53 @@ const help = "Newest value of each series of this metric type."
 
 interface Family {
   readonly type: FamilyType
-  readonly samples: Map<string, Sample>
+  /** Points by their labels, as they are written. */
+  readonly samples: Map<string, LatestPoint>
 }
 
-const writeLatest = (out: Exposition, latest: ReadonlyArray<LatestPoint>, limit: number): void => {
-  const families = new Map<string, Family>()
-  for (const point of latest.slice(0, limit)) {
+/** The newest points by the family that each belongs to. */
+class Families {
+  readonly byName = new Map<string, Family>()
+  private readonly names = new Map<string, string>()
+
+  constructor(private readonly out: Exposition) {}
+
+  add(point: LatestPoint): void {
     const { kind, metricType } = point.series
-    const plain = expositionName(metricType)
+    const plain = this.nameOf(metricType)
     const type = kind === "counter" || kind === "gauge" ? kind : "unknown"
-    const name = type === "counter" ? plain.replace(/_total$/, "") : plain
-    const labels = labelsOf(point, plain !== metricType)
     // A family has one type, and is not one of the server's own.
-    let family = name
-    while (out.has(family) || (families.get(family)?.type ?? type) !== type) family += "_"
-    const { samples } = families.get(family) ?? newFamily(families, family, type)
-    samples.set(JSON.stringify(labels), { labels, value: point.value, timestamp: point.time })
+    let name = type === "counter" ? plain.replace(/_total$/, "") : plain
+    while (this.out.has(name) || (this.byName.get(name)?.type ?? type) !== type) name += "_"
+    const { samples } = this.byName.get(name) ?? this.begin(name, type)
+    samples.set(labelsText(this.labelsOf(point, plain !== metricType)), point)
   }
-  for (const [name, { samples, type }] of families) out.family(name, type, help, samples.values())
-  if (latest.length > limit) out.comment(`${latest.length - limit} series were left out: ask for more with limit=`)
-}
 
-const newFamily = (families: Map<string, Family>, name: string, type: FamilyType): Family => {
-  const made: Family = { type, samples: new Map() }
-  families.set(name, made)
-  return made
-}
-
-/** Origin and tags; the metric type as well where the family's name is not it, so that no two series become one. */
-const labelsOf = ({ series }: LatestPoint, renamed: boolean): NonNullable<Sample["labels"]> => {
-  const labels = new Map([["origin", series.origin]])
-  if (renamed) labels.set("metric_type", series.metricType)
-  for (const [key, value] of Object.entries(series.tags)) {
-    let name = expositionName(key)
-    // Names that begin with two underscores belong to Prometheus.
-    if (name.startsWith("__")) name = `tag${name}`
-    while (labels.has(name)) name += "_"
-    labels.set(name, value)
+  private begin(name: string, type: FamilyType): Family {
+    const made: Family = { type, samples: new Map() }
+    this.byName.set(name, made)
+    return made
   }
-  return Array.from(labels)
+
+  private nameOf(text: string): string {
+    const known = this.names.get(text)
+    if (known !== undefined) return known
+    const name = expositionName(text)
+    this.names.set(text, name)
+    return name
+  }
+
+  /** Origin and tags; the metric type as well where the family's name is not it, so that no two series become one. */
+  private labelsOf({ series }: LatestPoint, renamed: boolean): NonNullable<Sample["labels"]> {
+    const labels = new Map([["origin", series.origin]])
+    if (renamed) labels.set("metric_type", series.metricType)
+    for (const [key, value] of Object.entries(series.tags)) {
+      let name = this.nameOf(key)
+      // Names that begin with two underscores belong to Prometheus.
+      if (name.startsWith("__")) name = `tag${name}`
+      while (labels.has(name)) name += "_"
+      labels.set(name, value)
+    }
+    return Array.from(labels)
+  }
 }

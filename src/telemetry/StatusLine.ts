@@ -34,7 +34,9 @@ export const renderStatusLine = (
 ): string => {
   const perSecond = (read: (snapshot: PipelineSnapshot) => number): string =>
     `${formatCount(millis > 0 ? Math.max(0, (read(now) - read(before)) * 1000 / millis) : 0)}/s`
-  const failing = now.generators.filter(({ state }) => state === "waiting").map(({ name }) => printableLine(name).replaceAll("\t", " "))
+  const failing = now.generators.filter(({ state }) => state === "waiting").map(({ name }) =>
+    printableLine(name).replaceAll("\t", " ")
+  )
   const parts = [
     now.sender.transport,
     `in ${perSecond(gathered)}`,
