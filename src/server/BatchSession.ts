@@ -61,6 +61,8 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
   const { counters, owner, store } = options
   const writers = new Map<string, StreamWriter>()
   const dictionary: Dictionary = new Map()
+  /** What each id's definition takes, in characters; one that is defined again counts once. */
+  const definedSizes = new Map<number, number>()
   let definedBytes = 0
   /** Of each stream: the rejections before this offset were told on this connection. */
   const told = new Map<string, number>()
@@ -180,6 +182,17 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
     return Effect.map(commitSkip(store, writer, frame), (result) => answer(frame.stream, result))
   }
 
+  const countDefined = (definitions: ReadonlyArray<unknown>): void => {
+    for (const definition of definitions) {
+      if (typeof definition !== "object" || definition === null || !("id" in definition)) continue
+      const { id } = definition
+      if (typeof id !== "number" || !dictionary.has(id)) continue
+      const size = JSON.stringify(definition).length
+      definedBytes += size - (definedSizes.get(id) ?? 0)
+      definedSizes.set(id, size)
+    }
+  }
+
   return {
     mode: "batch",
     handle: (text) =>
@@ -187,8 +200,8 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
         const json = parseJson(text)
         if (Either.isLeft(json)) return Effect.succeed(problem("bad-frame", json.left, false))
         const definitions = definitionsIn(json.right)
-        for (const definition of definitions) definedBytes += JSON.stringify(definition).length
         const applied = applyDefinitions(dictionary, definitions)
+        countDefined(definitions)
         if (dictionary.size > maxDefinitions || definedBytes > maxDefinedBytes) {
           return Effect.succeed(
             problem(

@@ -510,4 +510,17 @@ describe("what a connection makes the server keep", () => {
       }).pipe(Effect.provide(memoryStore)),
     60_000
   )
+
+  it.scopedLive("counts a series once, however often it is defined", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const peer = yield* connectBatch(server)
+      peer.send(hello("s"))
+      yield* peer.next
+      const first = definitions(0, 130, "x".repeat(7_900))
+      for (let i = 0; i < 70; i++) {
+        peer.send({ ...first, stream: "s" })
+        expect(yield* peer.next).not.toMatchObject({ fatal: true })
+      }
+    }).pipe(Effect.provide(memoryStore)), 60_000)
 })
