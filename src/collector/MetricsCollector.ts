@@ -178,7 +178,7 @@ const live = (
             // Counted and offered as soon as it is given: no interruption comes between.
             isPulling = false
             if (Option.isNone(chunk)) return
-            yield* restore(offerChunk(chunk.value))
+            yield* offerChunk(chunk.value)
           }
         })
       )

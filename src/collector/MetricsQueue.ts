@@ -28,7 +28,10 @@ export interface MetricsQueueOptions {
 
 /** A queue that is bounded in metrics, whatever the size of the pieces they come in. */
 export interface MetricsQueue {
-  /** Puts metrics at the end; waits for room, or drops, as the strategy says. Keeps their order. */
+  /**
+   * Puts metrics at the end; waits for room, or drops, as the strategy says. Keeps their order. Who calls it
+   * uninterruptibly can be interrupted while it waits for room, and at no other time.
+   */
   readonly offer: (gathered: Gathered) => Effect.Effect<void>
   /** Waits until a batch is due: enough metrics wait, or one has waited long enough, or the queue has ended. */
   readonly awaitBatch: Effect.Effect<void>
@@ -116,7 +119,7 @@ export const makeMetricsQueue = (options: MetricsQueueOptions): MetricsQueue => 
       while (offer.done < metrics.length) {
         const free = capacity - size
         if (free <= 0) {
-          yield* room.await
+          yield* Effect.interruptible(room.await)
           continue
         }
         const until = Math.min(metrics.length, offer.done + free)
