@@ -44,8 +44,9 @@ export const observe = (
       env: { NODE_OPTIONS: `--import=${observer}`, OBSERVER_REPORT: file },
       ...(script === undefined ? undefined : { script })
     })
+    // What stands behind the last line feed is still being written.
     const reports = Effect.sync((): ReadonlyArray<Report> =>
-      fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim().split("\n").map((line) => decode(line)) : []
+      fs.existsSync(file) ? fs.readFileSync(file, "utf8").split("\n").slice(0, -1).map((line) => decode(line)) : []
     )
     const reportAfter = (known: number) =>
       eventually(
