@@ -57,6 +57,20 @@ const startServer = (bench: GrowthBench, folder: string) =>
     return { server, port: Number(port), url: `ws://127.0.0.1:${port}/ws/metrics` }
   })
 
+/** A server, and a client that is ready: a program, with the server's URL and other words. */
+const startPair = (
+  bench: GrowthBench,
+  program: GrowthProgram,
+  folder: string,
+  ...words: ReadonlyArray<string>
+) =>
+  Effect.gen(function*() {
+    const { port, server, url } = yield* startServer(bench, folder)
+    const client = yield* startChild(bench.program(program), url, ...words)
+    yield* client.next
+    return { client, port, server }
+  })
+
 /** Has a client do something, so many times; what a million metrics cost on each side. */
 const costOf = (server: Child, client: Child, word: string, count: number, times = 1) =>
   Effect.gen(function*() {
@@ -103,15 +117,8 @@ const metrics: Axis = {
       const measureIn = (warm: number, times: number) =>
         Effect.scoped(Effect.gen(function*() {
           const folder = yield* bench.folder
-          const { server, url } = yield* startServer(bench, folder)
-          const client = yield* startChild(
-            bench.program("scripts/growth/SendersClient"),
-            url,
-            "1",
-            "200",
-            path.join(folder, "outbox")
-          )
-          yield* client.next
+          const words = ["1", "200", path.join(folder, "outbox")]
+          const { client, server } = yield* startPair(bench, "scripts/growth/SendersClient", folder, ...words)
           if (warm > 0) yield* client.ask(`deliver ${warm}`)
           return yield* costOf(server, client, "deliver", at, times)
         }))
@@ -137,9 +144,7 @@ const senders: Axis = {
   measure: (bench, at) =>
     Effect.gen(function*() {
       const folder = yield* bench.folder
-      const { server, url } = yield* startServer(bench, folder)
-      const client = yield* startChild(bench.program("scripts/growth/SendersClient"), url, String(at), "1000")
-      yield* client.next
+      const { client, server } = yield* startPair(bench, "scripts/growth/SendersClient", folder, String(at), "1000")
       yield* client.ask(`deliver ${Math.max(warmUp, at * 1_000)}`)
       return yield* costOf(server, client, "deliver", scaled(bench, 2e6, at))
     })
@@ -168,15 +173,8 @@ const series: Axis = {
   measure: (bench, at) =>
     Effect.gen(function*() {
       const folder = yield* bench.folder
-      const { server, url } = yield* startServer(bench, folder)
-      const client = yield* startChild(
-        bench.program("scripts/growth/SendersClient"),
-        url,
-        "1",
-        String(at),
-        path.join(folder, "outbox")
-      )
-      yield* client.next
+      const words = ["1", String(at), path.join(folder, "outbox")]
+      const { client, server } = yield* startPair(bench, "scripts/growth/SendersClient", folder, ...words)
       const first = yield* costOf(server, client, "deliver", at)
       yield* client.ask(`deliver ${warmUp}`)
       const cost = yield* costOf(server, client, "deliver", scaled(bench, 1e7))
@@ -198,15 +196,8 @@ const generators: Axis = {
   measure: (bench, at) =>
     Effect.gen(function*() {
       const folder = yield* bench.folder
-      const { server, url } = yield* startServer(bench, folder)
-      const client = yield* startChild(
-        bench.program("scripts/growth/GeneratorsClient"),
-        url,
-        String(at),
-        "300",
-        path.join(folder, "outbox")
-      )
-      yield* client.next
+      const words = [String(at), "300", path.join(folder, "outbox")]
+      const { client, server } = yield* startPair(bench, "scripts/growth/GeneratorsClient", folder, ...words)
       yield* client.ask(`deliver ${scaled(bench, 6e5, at)}`)
       return yield* costOf(server, client, "deliver", scaled(bench, 3e6, at))
     })
@@ -281,9 +272,8 @@ export const thousandName = "thousand"
 export const measureThousand = (bench: GrowthBench): Effect.Effect<StepValues, never, Scope.Scope> =>
   Effect.gen(function*() {
     const folder = yield* bench.folder
-    const { port, server, url } = yield* startServer(bench, folder)
-    const client = yield* startChild(bench.program("scripts/growth/PacedClient"), url, "1000", "100", "1000")
-    yield* client.next
+    const words = ["1000", "100", "1000"]
+    const { client, port, server } = yield* startPair(bench, "scripts/growth/PacedClient", folder, ...words)
     const warm = yield* client.ask("run 5")
     const before = yield* server.ask("mark")
     const told = yield* client.ask(`run ${Math.max(5, Math.round(30 * bench.scale))}`)

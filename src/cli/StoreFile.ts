@@ -1,7 +1,7 @@
 import type Sqlite from "better-sqlite3"
 import { Effect, type Option, type Scope } from "effect"
 import * as nodePath from "node:path"
-import { type SqliteFileError, sqliteFileError, sqliteReason } from "../sqlite/SqliteFileError.js"
+import { type SqliteFileError, trySqliteFile } from "../sqlite/SqliteFileError.js"
 import { openSqliteReader } from "../sqlite/SqliteReader.js"
 import { STORE_APPLICATION_ID, storeMigrations } from "../store/StoreSchema.js"
 import { type CliFailure, failure } from "./CliFailure.js"
@@ -16,9 +16,9 @@ export const STORE_FILE = "store.db"
 /** What a failure of the store's file says to a person. */
 export const ofStoreFile = (error: SqliteFileError): CliFailure => failure(error.message)
 
-/** Runs SQL and the like on the file `path`, naming what it throws. */
+/** Runs SQL and the like on the file of a store; what it throws is told to a person. */
 export const trySqlite = <A>(path: string, run: () => A): Effect.Effect<A, CliFailure> =>
-  Effect.try({ try: run, catch: (cause) => ofStoreFile(sqliteFileError(path, sqliteReason(cause), cause)) })
+  Effect.mapError(trySqliteFile(path, run), ofStoreFile)
 
 /** Path of the store in the data directory that was named, or in the default one. */
 export const storePath = (named: Option.Option<string>): Effect.Effect<string> =>

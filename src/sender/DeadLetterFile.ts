@@ -4,7 +4,7 @@ import * as nodePath from "node:path"
 import type { GenericMetric } from "../domain/GenericMetric.js"
 import { decodeMetric } from "../domain/decodeMetric.js"
 import { SqliteFile } from "../sqlite/SqliteFile.js"
-import { sqliteFileError, sqliteReason } from "../sqlite/SqliteFileError.js"
+import { trySqliteFile } from "../sqlite/SqliteFileError.js"
 import { BatchBuilder } from "./BatchBuilder.js"
 import { randomId, randomUuid } from "./Entropy.js"
 import type { OutboxError } from "./Outbox.js"
@@ -53,12 +53,7 @@ const inOneTransaction = <A>(dataDir: string, work: (db: Sqlite.Database) => A):
     migrations: outboxMigrations,
     onDamaged: "fail"
   }).pipe(
-    Effect.flatMap(({ db }) =>
-      Effect.try({
-        try: () => db.transaction(() => work(db))(),
-        catch: (cause) => sqliteFileError(path, sqliteReason(cause), cause)
-      })
-    ),
+    Effect.flatMap(({ db }) => trySqliteFile(path, () => db.transaction(() => work(db))())),
     Effect.mapError(ofFileError),
     Effect.scoped
   )

@@ -7,6 +7,7 @@ import type { SocketConnection } from "./SocketConnector.js"
 import {
   LONGEST_SILENCE,
   ofSocketError,
+  openAtAppends,
   QUIET_LOOKS,
   type SocketTransportOptions,
   WATCH_STEP,
@@ -205,7 +206,7 @@ export const deliverPlainOverSocket = (
       }
     })
 
-    const notice = Effect.forever(Effect.zipRight(outbox.awaitAppend, kick.open))
+    const notice = openAtAppends(outbox, kick)
     return yield* Effect.all([pump, receive, confirm, watch, notice], { concurrency: "unbounded", discard: true }).pipe(
       Effect.zipRight(Effect.never)
     )

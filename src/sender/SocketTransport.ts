@@ -205,6 +205,18 @@ export const probeSocket = (
       streams: Effect.succeed([])
     })))
 
+/** Opens a latch whenever the outbox has more to deliver. */
+export const openAtAppends = (
+  { awaitAppend }: Pick<typeof Outbox.Service, "awaitAppend">,
+  latch: Effect.Latch
+): Effect.Effect<never> =>
+  Effect.gen(function*() {
+    while (true) {
+      yield* awaitAppend
+      latch.unsafeOpen()
+    }
+  })
+
 interface UnderWay extends Pick<OutgoingFrame, "stream" | "end"> {
   /** Sent before the last rewind: whatever its answer, it is sent again. */
   stale: boolean
@@ -406,12 +418,7 @@ export const deliverOverSocket = (
         if (arrived.length === 0) none.unsafeOpen()
       }
     })
-    const notice = Effect.gen(function*() {
-      while (true) {
-        yield* outbox.awaitAppend
-        kick.unsafeOpen()
-      }
-    })
+    const notice = openAtAppends(outbox, kick)
     const attend = Effect.all([pump, receive, notice, watch, settleWelcome], {
       concurrency: "unbounded",
       discard: true

@@ -1,4 +1,4 @@
-import { Data } from "effect"
+import { Data, Effect } from "effect"
 
 /**
  * What is wrong with a SQLite file.
@@ -95,3 +95,7 @@ export const sqliteFileError = (
     message: `${path} ${advice[reason]}` + (cause === undefined ? "" : ` (${innermost(cause)})`),
     ...(cause === undefined ? {} : { cause })
   })
+
+/** Runs SQL and the like on the file `path`, naming what it throws. */
+export const trySqliteFile = <A>(path: string, run: () => A): Effect.Effect<A, SqliteFileError> =>
+  Effect.try({ try: run, catch: (cause) => sqliteFileError(path, sqliteReason(cause), cause) })

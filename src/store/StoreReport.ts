@@ -2,7 +2,7 @@ import type Sqlite from "better-sqlite3"
 import { Effect, Either } from "effect"
 import * as fs from "node:fs"
 import { nextTurn } from "../domain/nextTurn.js"
-import { type SqliteFileError, sqliteFileError, sqliteReason } from "../sqlite/SqliteFileError.js"
+import { type SqliteFileError, trySqliteFile } from "../sqlite/SqliteFileError.js"
 import { decodeLogRow } from "./LogRow.js"
 import { readSeriesKey } from "./SeriesKey.js"
 
@@ -70,8 +70,7 @@ export const readStoreReport = (
   progress: ReportProgress
 ): Effect.Effect<StoreReport, SqliteFileError> => {
   const path = db.name
-  const attempt = <A>(run: () => A): Effect.Effect<A, SqliteFileError> =>
-    Effect.try({ try: run, catch: (cause) => sqliteFileError(path, sqliteReason(cause), cause) })
+  const attempt = <A>(run: () => A): Effect.Effect<A, SqliteFileError> => trySqliteFile(path, run)
 
   const read = Effect.gen(function*() {
     progress.total = yield* attempt(() =>

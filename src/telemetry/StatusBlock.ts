@@ -1,9 +1,8 @@
 import { cutInside, cutToWidth, displayWidth, padToWidth } from "../domain/DisplayWidth.js"
-import { printableLine } from "../domain/Printable.js"
 import { formatAge, formatUnit } from "../domain/Units.js"
 import type { LossTotal } from "./LossLedger.js"
 import type { GeneratorStatus, PipelineSnapshot } from "./PipelineStatus.js"
-import { formatCount, renderStatusLine } from "./StatusLine.js"
+import { formatCount, oneLine, rateOf, renderStatusLine } from "./StatusLine.js"
 
 /** How a part of the block is meant. Each of them is also told by a word: a tone is never the only sign. */
 export type Tone = "plain" | "good" | "warning" | "bad" | "dim"
@@ -62,9 +61,6 @@ const roomyRows = 20
 const plain = (text: string): Piece => ({ text, tone: "plain" })
 
 const dim = (text: string): Piece => ({ text, tone: "dim" })
-
-// A tab leads where only the terminal knows.
-const oneLine = (text: string): string => printableLine(text).replaceAll("\t", " ")
 
 const lineText = (text: string): Piece => ({ ...plain(oneLine(text)), cut: "end" })
 
@@ -129,8 +125,6 @@ const withRest = (pieces: ReadonlyArray<Piece>, room: number, all: string): Read
   }
   return pieces.length === 0 ? [] : [dim(`${pieces.length} ${all}`)]
 }
-
-const rateOf = (count: number, millis: number): number => millis > 0 ? Math.max(0, count) * 1000 / millis : 0
 
 const rateText = (rate: number): string => `${formatCount(Number(rate.toFixed(rate >= 10 ? 0 : 1)))}/s`
 

@@ -16,6 +16,12 @@ export const formatCount = (count: number): string => {
   return `${value.toFixed(digits)}${units[unit]}`
 }
 
+/** A second's share of what came in `millis` ms; nothing where no time went by, or a counter began anew. */
+export const rateOf = (count: number, millis: number): number => millis > 0 ? Math.max(0, count) * 1000 / millis : 0
+
+/** Text as it stands in a line of known width: where a tab leads only the terminal knows. */
+export const oneLine = (text: string): string => printableLine(text).replaceAll("\t", " ")
+
 const gathered = ({ generators }: PipelineSnapshot): number => generators.reduce((sum, one) => sum + one.gathered, 0)
 
 const lost = ({ generators, sender }: PipelineSnapshot): number =>
@@ -33,10 +39,8 @@ export const renderStatusLine = (
   width: number
 ): string => {
   const perSecond = (read: (snapshot: PipelineSnapshot) => number): string =>
-    `${formatCount(millis > 0 ? Math.max(0, (read(now) - read(before)) * 1000 / millis) : 0)}/s`
-  const failing = now.generators.filter(({ state }) => state === "waiting").map(({ name }) =>
-    printableLine(name).replaceAll("\t", " ")
-  )
+    `${formatCount(rateOf(read(now) - read(before), millis))}/s`
+  const failing = now.generators.filter(({ state }) => state === "waiting").map(({ name }) => oneLine(name))
   const parts = [
     now.sender.transport,
     `in ${perSecond(gathered)}`,

@@ -69,6 +69,26 @@ describe("a token", () => {
     }))
 })
 
+const nobody = ["--endpoint", "ws://127.0.0.1:1/ws/metrics"]
+
+/** Every command that keeps data refuses the folder, says why, and leaves nothing in it. */
+const refusedByAll = (cwd: string, dataDir: string, why: RegExp) =>
+  Effect.gen(function*() {
+    for (
+      const words of [
+        ["serve", "--port", "0"],
+        ["up", "--port", "0"],
+        ["run", "--stdin", ...nobody],
+        ["send", "a", "b", "1", ...nobody]
+      ]
+    ) {
+      const ended = yield* run([...words, "--data-dir", dataDir], { cwd })
+      assert.equal(ended.code, 1, `${words.join(" ")}: ${ended.stderr}`)
+      assert.match(ended.stderr, why)
+      assert.deepEqual(fs.readdirSync(dataDir), [])
+    }
+  })
+
 describe("the data directory", () => {
   it.scopedLive("that everybody may write to is refused by whoever would keep data there", () =>
     Effect.gen(function*() {
@@ -76,20 +96,7 @@ describe("the data directory", () => {
       const dataDir = path.join(cwd, "open")
       fs.mkdirSync(dataDir)
       fs.chmodSync(dataDir, 0o777)
-      const nobody = ["--endpoint", "ws://127.0.0.1:1/ws/metrics"]
-      for (
-        const words of [
-          ["serve", "--port", "0"],
-          ["up", "--port", "0"],
-          ["run", "--stdin", ...nobody],
-          ["send", "a", "b", "1", ...nobody]
-        ]
-      ) {
-        const ended = yield* run([...words, "--data-dir", dataDir], { cwd })
-        assert.equal(ended.code, 1, `${words.join(" ")}: ${ended.stderr}`)
-        assert.match(ended.stderr, /open is open to other users.*chmod 700.*mode 0777/)
-        assert.deepEqual(fs.readdirSync(dataDir), [])
-      }
+      yield* refusedByAll(cwd, dataDir, /open is open to other users.*chmod 700.*mode 0777/)
     }))
 
   it.scopedLive("and all in it is its owner's alone, though the umask would give it to everybody", () =>
@@ -113,8 +120,6 @@ describe("the data directory", () => {
 })
 
 describe("a data directory that is a link", () => {
-  const nobody = ["--endpoint", "ws://127.0.0.1:1/ws/metrics"]
-
   it.scopedLive("of one's own is followed: files and lock lie where it leads, and so do the rights that count", () =>
     Effect.gen(function*() {
       const cwd = yield* directory
@@ -160,19 +165,7 @@ describe("a data directory that is a link", () => {
         fs.mkdirSync(real, { mode: 0o700 })
         fs.symlinkSync("real", link)
         fs.lchownSync(link, 12_345, 12_345)
-        for (
-          const words of [
-            ["serve", "--port", "0"],
-            ["up", "--port", "0"],
-            ["run", "--stdin", ...nobody],
-            ["send", "a", "b", "1", ...nobody]
-          ]
-        ) {
-          const ended = yield* run([...words, "--data-dir", link], { cwd })
-          assert.equal(ended.code, 1, `${words.join(" ")}: ${ended.stderr}`)
-          assert.match(ended.stderr, /link is open to other users.*it is a link that the user 12345 made/)
-        }
-        assert.deepEqual(fs.readdirSync(real), [])
+        yield* refusedByAll(cwd, link, /link is open to other users.*it is a link that the user 12345 made/)
       })
   )
 })

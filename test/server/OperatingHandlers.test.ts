@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { MetricStore, StoreError } from "../../src/store/MetricStore.js"
-import type { PipelineSnapshot } from "../../src/telemetry/PipelineStatus.js"
+import { type PipelineSnapshot, PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
 import {
   batch,
   connect,
@@ -17,28 +17,14 @@ import {
 describe("the state of the server", () => {
   it.scopedLive("shows what came, who is connected, and the collector beside it", () =>
     Effect.gen(function*() {
+      const idle = yield* Effect.provide(
+        Effect.flatMap(PipelineStatus, ({ snapshot }) => snapshot),
+        PipelineStatus.Default
+      )
       const pipeline: PipelineSnapshot = {
         generators: [],
         queue: { size: 1, capacity: 2, highWater: 1 },
-        sender: {
-          endpoint: undefined,
-          transport: "socket",
-          accepted: 5,
-          acknowledged: 5,
-          rejected: 0,
-          lastRejection: undefined,
-          dropped: 0,
-          plain: false,
-          unverified: 0,
-          pending: 0,
-          pendingBytes: 0,
-          capacityBytes: undefined,
-          batchesSent: 1,
-          reconnects: 0,
-          retryAt: undefined,
-          lastAcknowledgedAt: undefined,
-          lastError: undefined
-        }
+        sender: { ...idle.sender, transport: "socket", accepted: 5, acknowledged: 5, batchesSent: 1 }
       }
       const server = yield* startServer({ version: "1.2.3", pipeline: Effect.succeed(pipeline) })
       yield* connect(server)

@@ -1,28 +1,29 @@
 import { describe, it } from "@effect/vitest"
-import { FastCheck } from "effect"
+import { Effect, FastCheck } from "effect"
 import * as assert from "node:assert/strict"
 import { printableLine } from "../../src/domain/Printable.js"
 import type { LossTotal } from "../../src/telemetry/LossLedger.js"
-import type {
-  GeneratorStatus,
-  PipelineSnapshot,
-  QueueStatus,
-  SenderStatus
+import {
+  type GeneratorStatus,
+  type PipelineSnapshot,
+  PipelineStatus,
+  type QueueStatus,
+  type SenderStatus
 } from "../../src/telemetry/PipelineStatus.js"
 import { type BlockLine, renderStatusBlock, type StatusView } from "../../src/telemetry/StatusBlock.js"
 import { nodeWidth } from "../domain/NodeWidth.js"
 
+const fresh = Effect.runSync(
+  Effect.gen(function*() {
+    const status = yield* PipelineStatus
+    const generator = { ...status.generator("") }
+    return { ...(yield* status.snapshot), generator }
+  }).pipe(Effect.provide(PipelineStatus.Default))
+)
+
 const generator = (name: string, own: Partial<GeneratorStatus> = {}): GeneratorStatus => ({
+  ...fresh.generator,
   name,
-  state: "running",
-  gathered: 0,
-  dropped: 0,
-  invalid: 0,
-  missedTicks: 0,
-  failures: 0,
-  lastTickMillis: undefined,
-  lastGatheredAt: undefined,
-  lastError: undefined,
   ...own
 })
 
@@ -34,27 +35,8 @@ const snapshot = (
   queue: Partial<QueueStatus> = {}
 ): PipelineSnapshot => ({
   generators,
-  queue: { size: 0, capacity: 65_536, highWater: 0, ...queue },
-  sender: {
-    endpoint: url,
-    transport: "socket",
-    accepted: 0,
-    acknowledged: 0,
-    rejected: 0,
-    lastRejection: undefined,
-    dropped: 0,
-    plain: false,
-    unverified: 0,
-    pending: 0,
-    pendingBytes: 0,
-    capacityBytes: 1_073_741_824,
-    batchesSent: 0,
-    reconnects: 0,
-    retryAt: undefined,
-    lastAcknowledgedAt: undefined,
-    lastError: undefined,
-    ...sender
-  }
+  queue: { ...fresh.queue, capacity: 65_536, ...queue },
+  sender: { ...fresh.sender, endpoint: url, transport: "socket", capacityBytes: 1_073_741_824, ...sender }
 })
 
 const at = 1_763_900_000_000
