@@ -20,6 +20,7 @@ import { batchTransports } from "./BatchTransports.js"
 import { type DeliveryEvent, type DeliveryState, transition, transportOf } from "./DeliveryState.js"
 import { DeliveryWatch } from "./DeliveryWatch.js"
 import { HTTP_TIMEOUT } from "./HttpTransport.js"
+import { MostOffered } from "./MostOffered.js"
 import type { Outbox, OutboxError } from "./Outbox.js"
 import { makePlainDelivery } from "./PlainDelivery.js"
 import type { PlainFormat } from "./PlainPieces.js"
@@ -82,7 +83,7 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
     const socketOptions = { outbox, positions, connector, status, headers, url: endpoint.socketUrl }
     const httpOptions = { outbox, positions, client, status, headers, url: endpoint.httpUrl }
     const transports = plain === undefined
-      ? batchTransports(socketOptions, httpOptions)
+      ? batchTransports({ ...socketOptions, mostOffered: yield* MostOffered }, httpOptions)
       : plainTransports(
         socketOptions,
         httpOptions,
@@ -192,7 +193,7 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
     /** One life of a socket: opens it and delivers until it is lost. Gives how long the server asks to wait. */
     const socketLife = (onOpen: Effect.Effect<void>): Effect.Effect<number> =>
       Effect.scoped(Effect.gen(function*() {
-        const deliver = yield* transports.openSocket
+        const deliver = yield* transports.openSocket(on({ _tag: "PartDelivered" }))
         yield* onOpen
         yield* on({ _tag: "Welcomed" })
         const healthy = Effect.sleep(HEALTHY_PERIOD).pipe(

@@ -30,6 +30,7 @@ export type DeliveryState =
  *
  * - `Welcomed`: a server of ours welcomed us on the socket
  * - `Healthy`: the socket has been open for a healthy period
+ * - `PartDelivered`: all that a hello named is acknowledged, and another is said for what it left out
  * - `SocketFailed`: the socket could not be opened, or was lost
  * - `HttpAnswered`: a server of ours answered over HTTP
  * - `HttpFailed`: it did not, but may do so later
@@ -39,6 +40,7 @@ export type DeliveryState =
 export type DeliveryEvent =
   | { readonly _tag: "Welcomed" }
   | { readonly _tag: "Healthy" }
+  | { readonly _tag: "PartDelivered" }
   | { readonly _tag: "SocketFailed" }
   | { readonly _tag: "HttpAnswered" }
   | { readonly _tag: "HttpFailed" }
@@ -74,6 +76,7 @@ export const transitions: Table = {
   },
   Socket: {
     Healthy: () => ({ _tag: "Socket", failures: 0 }),
+    PartDelivered: ({ failures }) => ({ _tag: "Socket", failures }),
     SocketFailed: ({ failures }) => afterFailure(failures + 1),
     Refused: stopped
   },
@@ -111,6 +114,8 @@ const applyRow = <Tag extends DeliveryState["_tag"]>(
       return row.Welcomed?.(state, event) ?? state
     case "Healthy":
       return row.Healthy?.(state, event) ?? state
+    case "PartDelivered":
+      return row.PartDelivered?.(state, event) ?? state
     case "SocketFailed":
       return row.SocketFailed?.(state, event) ?? state
     case "HttpAnswered":
@@ -171,6 +176,7 @@ const everyState: ReadonlyArray<DeliveryState> = [
 const everyEvent: ReadonlyArray<DeliveryEvent> = [
   { _tag: "Welcomed" },
   { _tag: "Healthy" },
+  { _tag: "PartDelivered" },
   { _tag: "SocketFailed" },
   { _tag: "HttpAnswered" },
   { _tag: "HttpFailed" },

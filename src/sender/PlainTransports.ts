@@ -14,10 +14,11 @@ export const plainTransports = (
 ): Transports => {
   const server: PlainServer = { answers: false, isCalledSilent: false }
   return {
-    openSocket: Effect.map(
-      openPlainSocket(socket),
-      (connection) => Effect.ensuring(deliverPlainOverSocket(socket, plain, server, connection), plain.settle)
-    ),
+    openSocket: () =>
+      Effect.map(
+        openPlainSocket(socket),
+        (connection) => Effect.ensuring(deliverPlainOverSocket(socket, plain, server, connection), plain.settle)
+      ),
     overHttp: (onAnswer) => deliverPlainOverHttp(http, plain, onAnswer),
     settle: plain.settle
   }

@@ -40,13 +40,6 @@ const forever: Effect.Effect<never> = Effect.async(() => {})
 // Gaps in a row after which the two sides do not understand each other.
 const maxGaps = 3
 
-/**
- * Most streams that one hello names. An outbox keeps one for each start of a
- * collector that had something to deliver, and a hello of thousands is more than
- * a server takes, in bytes or in the time for its answer.
- */
-export const MOST_OFFERED = 200
-
 // Answers that may wait before no more are read.
 const maxArrived = 64
 
@@ -58,6 +51,12 @@ export interface SocketTransportOptions {
   readonly status: PipelineStatus["sender"]
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+}
+
+/** What batches over a socket need beside it. */
+export interface BatchSocketOptions extends SocketTransportOptions {
+  /** Most streams that one hello names. */
+  readonly mostOffered: number
 }
 
 /** The header that shows a token. */
@@ -137,11 +136,12 @@ interface Greeting {
   readonly sender: string
   /** What we have for the server, oldest first; asked for once the socket is open. */
   readonly streams: Effect.Effect<ReadonlyArray<OutboxStream>, OutboxError>
+  readonly mostOffered: number
 }
 
 /** Opens a socket and says hello. */
 const greet = (
-  { connector, headers, sender, streams, url }: Greeting
+  { connector, headers, mostOffered, sender, streams, url }: Greeting
 ): Effect.Effect<SocketSession, Failure, Scope.Scope> =>
   Effect.gen(function*() {
     const connection = yield* within(
@@ -149,7 +149,7 @@ const greet = (
       "the socket did not open"
     )
     const held = yield* streams
-    const offered = held.slice(0, MOST_OFFERED)
+    const offered = held.slice(0, mostOffered)
     const hello = encodeFrame({
       type: "hello",
       protocol: PROTOCOL_VERSION,
@@ -183,9 +183,9 @@ const greet = (
 
 /** Opens a socket and says hello; it lives as long as the scope. */
 export const openSession = (
-  { connector, headers, outbox, url }: SocketTransportOptions
+  { connector, headers, mostOffered, outbox, url }: BatchSocketOptions
 ): Effect.Effect<SocketSession, Failure, Scope.Scope> =>
-  greet({ connector, headers, url, sender: outbox.sender, streams: outbox.streams })
+  greet({ connector, headers, mostOffered, url, sender: outbox.sender, streams: outbox.streams })
 
 /**
  * Tries whether a server of ours welcomes a sender on the socket of an
@@ -202,7 +202,8 @@ export const probeSocket = (
       url: endpoint.socketUrl,
       headers: authorization(token),
       sender: "check",
-      streams: Effect.succeed([])
+      streams: Effect.succeed([]),
+      mostOffered: 0
     })))
 
 /** Opens a latch whenever the outbox has more to deliver. */

@@ -12,6 +12,7 @@ import {
 const events: ReadonlyArray<DeliveryEvent> = [
   { _tag: "Welcomed" },
   { _tag: "Healthy" },
+  { _tag: "PartDelivered" },
   { _tag: "SocketFailed" },
   { _tag: "HttpAnswered" },
   { _tag: "HttpFailed" },
@@ -86,6 +87,11 @@ describe("DeliveryState", () => {
     assert.deepStrictEqual(transition(flapping, { _tag: "SocketFailed" }), { _tag: "HttpWaiting", failures: 3 })
     const healthy = transition(transition(flapping, { _tag: "Healthy" }), { _tag: "SocketFailed" })
     assert.deepStrictEqual(healthy, { _tag: "Waiting", failures: 1 })
+  })
+
+  it("going on to the next hello is neither a failure nor a cure", () => {
+    const flapping = after("Welcomed", "SocketFailed", "RetryDue", "Welcomed")
+    assert.deepStrictEqual(transition(flapping, { _tag: "PartDelivered" }), { _tag: "Socket", failures: 1 })
   })
 
   it("HTTP delivers until the socket takes delivery back", () => {

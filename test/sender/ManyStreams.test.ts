@@ -8,7 +8,7 @@ import { OUTBOX_APPLICATION_ID, outboxMigrations } from "../../src/sender/Outbox
 import { SeriesDictionary } from "../../src/sender/SeriesDictionary.js"
 import { OUTBOX_FILE } from "../../src/sender/SqliteOutbox.js"
 import { makeSqliteOutboxStorage } from "../../src/sender/SqliteOutboxStorage.js"
-import { MOST_OFFERED } from "../../src/sender/SocketTransport.js"
+import { MostOffered } from "../../src/sender/MostOffered.js"
 import { bytesOf } from "../../src/sender/StoredOutbox.js"
 import { MetricsServer } from "../../src/server/MetricsServer.js"
 import { SqliteFile } from "../../src/sqlite/SqliteFile.js"
@@ -119,7 +119,7 @@ describe("an outbox with a stream of each of many starts", () => {
         yield* delivery.flush
         assert.strictEqual(delivery.status.transport, "socket")
         assert.strictEqual(delivery.status.reconnects, 0)
-        assert.strictEqual(proxy.upgrades(), Math.ceil((starts + 1) / MOST_OFFERED))
+        assert.strictEqual(proxy.upgrades(), Math.ceil((starts + 1) / (yield* MostOffered)))
         yield* assertDelivered(delivery, starts)
       }).pipe(provided),
     120_000
@@ -138,7 +138,7 @@ describe("an outbox with a stream of each of many starts", () => {
 
   it.scopedLive("is delivered where the next socket is refused between two hellos", () =>
     Effect.gen(function*() {
-      const starts = 5 * MOST_OFFERED
+      const starts = 5 * (yield* MostOffered)
       const { endpointUrl, proxy } = yield* setting
       const delivery = yield* sender(endpointUrl, starts)
       yield* until(() => proxy.upgrades() > 0)

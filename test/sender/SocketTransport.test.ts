@@ -57,7 +57,8 @@ const ending = (pongs: boolean) =>
       connector: yield* SocketConnector,
       status,
       url: `ws://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
-      headers: {}
+      headers: {},
+      mostOffered: 1
     }
     const session = yield* openSession(options)
     const startedAt = yield* Clock.currentTimeMillis

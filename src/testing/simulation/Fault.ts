@@ -172,6 +172,21 @@ export const throwFaults = (dice: Dice, lasts: number): ReadonlyArray<Fault> => 
     faults.push({ kind: "cut", at: at + 10, code: 1006, oneSided: false })
     faults.push({ kind: "black-hole", at: at + 3_000, lasts: 100_000, way: "both" })
   }
+  // Each start that can deliver nothing leaves a stream behind: more of them than one hello names.
+  if (dice.chance(0.2)) {
+    const at = dice.between(1_000, lasts)
+    const starts = dice.between(1, 4)
+    for (let i = 0; i < starts; i++) {
+      faults.push({
+        kind: "sender-dies",
+        at: at + 2_000 + i * dice.between(2_000, 8_000),
+        death: death(dice),
+        downFor: 50,
+        lostPower: dice.chance(0.3)
+      })
+    }
+    faults.push({ kind: "black-hole", at, lasts: 10_000 + starts * 8_000, way: "both" })
+  }
   return faults.sort((a, b) => a.at - b.at)
 }
 

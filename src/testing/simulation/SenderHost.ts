@@ -3,6 +3,7 @@ import { Cause, Effect, Exit, Layer, Option, type Runtime, Schedule, type Scope 
 import { transitionName } from "../../sender/DeliveryState.js"
 import { DeliveryWatch } from "../../sender/DeliveryWatch.js"
 import { GenericMetricsSender } from "../../sender/GenericMetricsSender.js"
+import { MostOffered } from "../../sender/MostOffered.js"
 import { Outbox, OutboxError, type OutboxLimits } from "../../sender/Outbox.js"
 import type { SocketConnector } from "../../sender/SocketConnector.js"
 import { SqliteOutbox } from "../../sender/SqliteOutbox.js"
@@ -42,6 +43,8 @@ export interface HostOptions {
 export interface SenderHostOptions extends HostOptions {
   readonly accepted: AcceptedPoints
   readonly limits: Partial<OutboxLimits>
+  /** Most streams that one hello names. */
+  readonly mostOffered: number
   readonly shutdownGrace: number
   readonly program: SenderProgram
   readonly transport: (network: SenderNetwork) => SenderNetwork
@@ -193,7 +196,8 @@ export class SenderHost {
   }
 
   private life(process: SimulatedProcess): Effect.Effect<void, unknown> {
-    const { accepted, awaitEnd, limits, network, onTransition, program, shutdownGrace, transport } = this.options
+    const { accepted, awaitEnd, limits, mostOffered, network, onTransition, program, shutdownGrace, transport } =
+      this.options
     const outbox = Layer.effect(Outbox, Effect.flatMap(Outbox, (inner) => accepted.observe(inner))).pipe(
       Layer.provide(SqliteOutbox.layer({ dataDir: this.name, ...limits })),
       Layer.provide(Layer.succeed(SqliteMedium, { openDatabase: this.disk.openDatabase }))
@@ -206,7 +210,9 @@ export class SenderHost {
       durable: true,
       shutdownGrace
     }).pipe(
-      Layer.provide(Layer.mergeAll(outbox, transport(network.layer(process)), watch)),
+      Layer.provide(
+        Layer.mergeAll(outbox, transport(network.layer(process)), watch, Layer.succeed(MostOffered, mostOffered))
+      ),
       Layer.provideMerge(Layer.merge(PipelineStatus.Default, LossLedger.Default))
     )
     return Effect.gen(this, function*() {

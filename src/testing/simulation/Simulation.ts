@@ -70,6 +70,7 @@ interface Profile {
   readonly lasts: number
   readonly window: number
   readonly limits: Partial<OutboxLimits>
+  readonly mostOffered: number
   readonly flush: Partial<FlushLimits>
   readonly shutdownGrace: number
   readonly rejects: boolean
@@ -93,7 +94,9 @@ const throwProfile = (dice: Dice): Profile => ({
   shutdownGrace: dice.pick([0, 5_000]),
   rejects: dice.chance(0.5),
   call: dice.pick([2, 6, 20]),
-  pause: dice.pick([3_000, 15_000])
+  pause: dice.pick([3_000, 15_000]),
+  // A sender has as many streams as starts that had something to deliver: few.
+  mostOffered: dice.pick([1, 1, 2])
 })
 
 /** Sends metrics of a few series, each with a value of its own, a few at a time. */
@@ -163,6 +166,7 @@ export const simulate = (options: SimulationOptions): Effect.Effect<SimulationRe
       ...host,
       accepted,
       limits: profile.limits,
+      mostOffered: profile.mostOffered,
       shutdownGrace: profile.shutdownGrace,
       program: options.program ?? Effect.suspend(() => sendNumbers(profile, programDice.fork(), numbers)),
       transport: options.transport ?? ((layer: SenderNetwork) => layer),

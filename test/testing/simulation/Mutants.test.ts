@@ -101,6 +101,30 @@ const mutants: ReadonlyArray<Mutant> = [
       line: "yield* Effect.forEach(dropped, recordDropped, { discard: true })",
       by: ""
     }]
+  },
+  {
+    name: "a sender that says the next hello and delivers nothing of it",
+    edits: [{
+      file: "sender/BatchTransports.ts",
+      line: "part = yield* openPart(options)",
+      by: "part = yield* Effect.zipRight(openPart(options), Effect.never)"
+    }]
+  },
+  {
+    name: "a sender that names the newest of many streams, which is never delivered to its end",
+    edits: [{
+      file: "sender/SocketTransport.ts",
+      line: "const offered = held.slice(0, mostOffered)",
+      by: "const offered = held.slice(-mostOffered)"
+    }]
+  },
+  {
+    name: "a sender that stays on a socket whose hello left streams out",
+    edits: [{
+      file: "sender/SocketTransport.ts",
+      line: "while (!isPart || !positions.isDelivered()) {",
+      by: "while (isPart || !positions.isDelivered()) {"
+    }]
   }
 ]
 
