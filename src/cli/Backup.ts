@@ -2,12 +2,12 @@ import { Args, Command, Options } from "@effect/cli"
 import { Console, Effect } from "effect"
 import * as fs from "node:fs"
 import * as nodePath from "node:path"
+import { formatSize } from "../domain/Units.js"
 import { OUTBOX_APPLICATION_ID, outboxMigrations } from "../sender/OutboxSchema.js"
 import { OUTBOX_FILE } from "../sender/SqliteOutbox.js"
 import { copySqlite } from "../sqlite/SqliteCopy.js"
 import { openSqliteReader } from "../sqlite/SqliteReader.js"
 import { readStoreReport } from "../store/StoreReport.js"
-import { formatCount } from "../telemetry/StatusLine.js"
 import { type CliFailure, failure, misuse } from "./CliFailure.js"
 import { dataDirectory, dataDirOption } from "./DataDirectory.js"
 import { type CommandHelp, helpOf } from "./Help.js"
@@ -85,7 +85,7 @@ export const backupCommand = Command.make("backup", { ...arguments_, ...options 
     )).pipe(Effect.mapError(ofStoreFile))
     const { size } = fs.statSync(target)
     yield* Console.log(
-      `${target}: ${formatCount(size)}B, ${yield* summaryOf(target, options.outbox)}, checked\n` +
+      `${target}: ${formatSize(size)}, ${yield* summaryOf(target, options.outbox)}, checked\n` +
         `To restore: stop ${options.outbox ? "the collector" : "the server"}, remove ${name}-wal and ${name}-shm, ` +
         `put the file in place of ${name}, start again`
     )

@@ -1,11 +1,11 @@
 import { FileSystem, Path } from "@effect/platform"
 import { Chunk, Effect, Option, Stream } from "effect"
 import * as fs from "node:fs/promises"
+import { formatSize } from "../domain/Units.js"
 import type { MetricsGenerator } from "../generators/MetricsGenerator.js"
 import { openOutboxFile } from "../sender/OutboxFile.js"
 import { DEFAULT_OUTBOX_BYTES, OUTBOX_FILE } from "../sender/SqliteOutbox.js"
 import { makeDirectory } from "../sqlite/makeDirectory.js"
-import { formatCount } from "../telemetry/StatusLine.js"
 import type { CheckStep, Found } from "./CheckStep.js"
 import { failure, toFailure } from "./CliFailure.js"
 import { configurationSources } from "./Configuration.js"
@@ -40,12 +40,12 @@ const writable = (directory: string): Effect.Effect<Found, unknown, FileSystem.F
 /** What the free space of a disk means for an outbox that takes `used` bytes there now. */
 export const judgeSpace = (free: number, used: number): Found => {
   const growth = Math.max(0, DEFAULT_OUTBOX_BYTES - used)
-  const says = `${formatCount(free)}B are free; the outbox takes ${formatCount(used)}B, and at most ${
-    formatCount(DEFAULT_OUTBOX_BYTES)
-  }B`
+  const says = `${formatSize(free)} are free; the outbox takes ${formatSize(used)}, and at most ${
+    formatSize(DEFAULT_OUTBOX_BYTES)
+  }`
   return free >= growth ? { says } : {
     says,
-    advice: `make room for ${formatCount(growth - free)}B more, or move --data-dir: in a long outage the disk would ` +
+    advice: `make room for ${formatSize(growth - free)} more, or move --data-dir: in a long outage the disk would ` +
       "be full before the outbox is, and metrics would wait until there is room"
   }
 }
@@ -61,7 +61,7 @@ const space = (directory: string): Effect.Effect<Found, unknown, FileSystem.File
       const size = Effect.map(files.stat(path.join(directory, OUTBOX_FILE + suffix)), (info) => Number(info.size))
       used += yield* Effect.orElseSucceed(size, () => 0)
     }
-    if (free < leastFree) return yield* failure(`only ${formatCount(free)}B are free on the disk of ${directory}`)
+    if (free < leastFree) return yield* failure(`only ${formatSize(free)} are free on the disk of ${directory}`)
     return judgeSpace(free, used)
   })
 

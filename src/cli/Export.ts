@@ -2,7 +2,7 @@ import { Args, Command, Options } from "@effect/cli"
 import { Clock, Console, Effect, Option, Stream } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
 import { printable } from "../domain/Printable.js"
-import { formatCount } from "../telemetry/StatusLine.js"
+import { formatSize } from "../domain/Units.js"
 import { failure, misuse, toFailure } from "./CliFailure.js"
 import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
 import { type ExportFile, type ExportOrder, type ExportState, openExportFile } from "./ExportFile.js"
@@ -139,7 +139,7 @@ export const exportCommand = Command.make("export", options, (options) =>
       const bytes = yield* sink.finish
       yield* (yield* Terminal).showStatus("")
       if (Option.isSome(options.output)) {
-        yield* Console.log(`${options.output.value}: ${points} points, ${formatCount(bytes)}B`)
+        yield* Console.log(`${options.output.value}: ${points} points, ${formatSize(bytes)}`)
       }
       if (clashes > 0 && options.format === "ndjson") {
         return yield* failure(

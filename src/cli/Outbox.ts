@@ -2,9 +2,8 @@ import { Command } from "@effect/cli"
 import { Clock, Console, Effect, Stream } from "effect"
 import { printable, printableJson } from "../domain/Printable.js"
 import { formatIso } from "../domain/Timestamp.js"
+import { formatAge, formatSize, formatSpan } from "../domain/Units.js"
 import type { OutboxFileStatus, StoredDeadLetter } from "../sender/OutboxFile.js"
-import { formatCount } from "../telemetry/StatusLine.js"
-import { formatAge } from "./Ages.js"
 import { failure, misuse } from "./CliFailure.js"
 import { dataDirOption } from "./DataDirectory.js"
 import { deadLettersCommand, deadLettersHelp } from "./DeadLetters.js"
@@ -110,7 +109,7 @@ const summaryOf = (path: string, status: OutboxFileStatus, letters: ReadonlyArra
 type Summary = ReturnType<typeof summaryOf>
 
 const statusText = (summary: Summary, now: number): string => {
-  const ago = (time: number): string => `${formatAge(now - time)} ago (${formatIso(time)})`
+  const ago = (time: number): string => `${formatAge(now - time)} (${formatIso(time)})`
   return [
     `Sender        ${summary.sender}`,
     `Outbox        ${summary.path}`,
@@ -119,7 +118,7 @@ const statusText = (summary: Summary, now: number): string => {
         ? "by no process now"
         : `${ago(summary.openedAt)}, by a process that runs or did not end by itself`
     }`,
-    `Pending       ${summary.pending} metrics in ${summary.batches} batches, ${formatCount(summary.bytes)}B`,
+    `Pending       ${summary.pending} metrics in ${summary.batches} batches, ${formatSize(summary.bytes)}`,
     ...(summary.oldest === null ? [] : [`Oldest        ${ago(summary.oldest)}`]),
     `Dead letters  ${summary.deadLetters}`,
     `Losses        ${summary.undeclaredLosses} metrics not yet declared to the server` +
@@ -143,7 +142,7 @@ const statusText = (summary: Summary, now: number): string => {
         String(pending),
         String(batches),
         String(bytes),
-        oldest === null ? "" : formatAge(now - oldest)
+        oldest === null ? "" : formatSpan(now - oldest)
       ])
     )
   ].join("\n")

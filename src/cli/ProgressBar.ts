@@ -1,4 +1,4 @@
-import { formatCount } from "../telemetry/StatusLine.js"
+import { formatCompact } from "../domain/Units.js"
 
 /** How far a work of known size is. */
 export interface Progress {
@@ -22,8 +22,8 @@ export const renderProgress = ({ done, perSecond, total, unit = "" }: Progress, 
   const left = total - done
   const figures = [
     `${String(Math.floor(share * 100)).padStart(3)}%`,
-    `${formatCount(done)}${unit} of ${formatCount(total)}${unit}`,
-    `${formatCount(perSecond)}${unit}/s`,
+    `${formatCompact(done)}${unit} of ${formatCompact(total)}${unit}`,
+    `${formatCompact(perSecond)}${unit}/s`,
     ...(left > 0 && perSecond > 0 ? [`about ${secondsText(left / perSecond)} left`] : [])
   ]
   let text = ""

@@ -2,9 +2,8 @@ import { Command, Options } from "@effect/cli"
 import { Clock, Console, Effect, Either } from "effect"
 import { printable } from "../domain/Printable.js"
 import { formatIso } from "../domain/Timestamp.js"
+import { formatAge, formatSize } from "../domain/Units.js"
 import { readStoreReport, type StoreReport } from "../store/StoreReport.js"
-import { formatCount } from "../telemetry/StatusLine.js"
-import { formatAge } from "./Ages.js"
 import { dataDirOption } from "./DataDirectory.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { formatOption } from "./OutboxOptions.js"
@@ -31,13 +30,13 @@ const perPoint = (bytes: number, points: number): string => points === 0 ? "" : 
 
 const reportText = (report: StoreReport, now: number, top: number): string => {
   const { bytes, chunks, log, losses, metricTypes, points, series, store, streams, tables } = report
-  const time = (at: number | null): string => at === null ? "none" : `${formatIso(at)} (${formatAge(now - at)} ago)`
+  const time = (at: number | null): string => at === null ? "none" : `${formatIso(at)} (${formatAge(now - at)})`
   const hidden = metricTypes.length - Math.min(top, metricTypes.length)
   return [
     `Store    ${printable(store)}`,
     `File     ${printable(report.path)}`,
-    `Bytes    ${formatCount(bytes.file)}B, and ${formatCount(bytes.wal)}B of journal; ` +
-    `${formatCount(bytes.free)}B are free and used again first`,
+    `Bytes    ${formatSize(bytes.file)}, and ${formatSize(bytes.wal)} of journal; ` +
+    `${formatSize(bytes.free)} are free and used again first`,
     `Series   ${series}`,
     `Points   ${points}, in ${chunks} chunks and ${log.rows} batches of the log (${log.points} points)`,
     `Oldest   ${time(report.oldest)}`,

@@ -6,7 +6,7 @@ import * as os from "node:os"
 import * as nodePath from "node:path"
 import { SqliteFile, type SqliteFileError } from "../sqlite/SqliteFile.js"
 import { nextTurn } from "../domain/nextTurn.js"
-import { formatCount } from "../telemetry/StatusLine.js"
+import { formatSize } from "../domain/Units.js"
 import { type CliFailure, failure } from "./CliFailure.js"
 import { dataDirOption } from "./DataDirectory.js"
 import { type CommandHelp, helpOf } from "./Help.js"
@@ -28,8 +28,6 @@ const ofOpening = (error: SqliteFileError): CliFailure =>
   error.reason === "Locked"
     ? failure(`${error.path}: a server is running with it; stop it first`)
     : ofStoreFile(error)
-
-const bytesText = (bytes: number): string => `${formatCount(bytes)}B`
 
 const fileBytes = (path: string): number =>
   ["", "-wal"].reduce((sum, suffix) => sum + (fs.statSync(path + suffix, { throwIfNoEntry: false })?.size ?? 0), 0)
@@ -66,7 +64,9 @@ const checkRoom = (path: string, used: number): Effect.Effect<void, CliFailure> 
       const room = yield* trySqlite(path, () => available(directory))
       if (room < bytes) {
         return yield* failure(
-          `${directory}: ${bytesText(room)} are available and up to ${bytesText(bytes)} are needed to write the file ` +
+          `${directory}: ${formatSize(room)} are available and up to ${
+            formatSize(bytes)
+          } are needed to write the file ` +
             "anew; make room, or leave out --full"
         )
       }
@@ -96,7 +96,7 @@ const writeAnew = (db: Sqlite.Database, path: string): Effect.Effect<void, CliFa
       () => (pragma(db, "page_count") - pragma(db, "freelist_count")) * pragma(db, "page_size")
     )
     yield* checkRoom(path, used)
-    if (terminal.interactive) terminal.writeLine(`writing ${bytesText(used)} anew`)
+    if (terminal.interactive) terminal.writeLine(`writing ${formatSize(used)} anew`)
     yield* nextTurn
     yield* trySqlite(path, () => db.exec("VACUUM"))
   })
@@ -114,7 +114,9 @@ export const storeVacuumCommand = Command.make("vacuum", options, (options) =>
     yield* options.full ? writeAnew(db, path) : giveBack(db, path)
     yield* trySqlite(path, () => db.pragma("wal_checkpoint(TRUNCATE)"))
     const after = fileBytes(path)
-    yield* Console.log(`${path}: ${bytesText(before)} before, ${bytesText(after)} now (${before - after} bytes freed)`)
+    yield* Console.log(
+      `${path}: ${formatSize(before)} before, ${formatSize(after)} now (${before - after} bytes freed)`
+    )
   }).pipe(Effect.scoped))
 
 /** Help of `store vacuum`. */

@@ -2,8 +2,7 @@ import { Command } from "@effect/cli"
 import { Console, Effect, Option, Ref, Schedule } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
 import { cutInside, cutToWidth, displayWidth } from "../domain/DisplayWidth.js"
-import { formatCount } from "../telemetry/StatusLine.js"
-import { formatAge } from "./Ages.js"
+import { formatAge, formatCompact, formatSize, formatSpan } from "../domain/Units.js"
 import { toFailure } from "./CliFailure.js"
 import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
 import { followLive } from "./FollowLive.js"
@@ -41,17 +40,17 @@ const sendersTable = (model: TopModel, rows: number, width: number): ReadonlyArr
     ],
     model.senders(rows).map(({ lastSeen, rate, received, rejected, sender, transport }) => [
       cutToWidth(sender, width < narrow ? 12 : width < 100 ? 16 : 40),
-      formatCount(rate),
+      formatCompact(rate),
       transport === "" ? "gone" : transport,
-      formatCount(received),
-      formatCount(rejected),
-      `${formatAge((model.status?.time ?? 0) - lastSeen)} ago`
+      formatCompact(received),
+      formatCompact(rejected),
+      formatAge((model.status?.time ?? 0) - lastSeen)
     ])
   ))
 
 const valueText = (value: number, width: number): string =>
   width < narrow
-    ? formatCount(Number(value.toPrecision(4)))
+    ? formatCompact(Number(value.toPrecision(4)))
     : String(Number.isInteger(value) ? value : Number(value.toPrecision(6)))
 
 const seriesTable = (model: TopModel, order: TopOrder, rows: number, width: number): ReadonlyArray<ScreenLine> => {
@@ -63,7 +62,7 @@ const seriesTable = (model: TopModel, order: TopOrder, rows: number, width: numb
   ]
   const series = model.series(order, rows)
   const cells = series.map(({ metricType, origin, rate, value }) => [
-    formatCount(rate),
+    formatCompact(rate),
     valueText(value, width),
     width < narrow ? cutInside(origin, 12) : origin,
     width < narrow ? cutInside(metricType, 18) : metricType
@@ -95,13 +94,13 @@ export const renderTop = (
           ? `not connected: ${problem}`
           : status === undefined
           ? "connecting"
-          : `up ${formatAge(status.uptimeSeconds * 1000)}, ${formatCount(status.store.points)} points of ` +
-            `${formatCount(status.store.series)} series, ${formatCount(status.store.bytes)}B, commit p99 ` +
+          : `up ${formatSpan(status.uptimeSeconds * 1000)}, ${formatCompact(status.store.points)} points of ` +
+            `${formatCompact(status.store.series)} series, ${formatSize(status.store.bytes)}, commit p99 ` +
             `${status.commits.p99Millis.toFixed(1)} ms`
       }`
     },
     {
-      text: `in ${formatCount(model.rate)}/s, ${model.seriesCount} series seen, by ${order}` +
+      text: `in ${formatCompact(model.rate)}/s, ${model.seriesCount} series seen, by ${order}` +
         (model.missed === 0 ? "" : `, ${model.missed} commits missed`)
     },
     { text: "" }

@@ -113,6 +113,23 @@ const count = new Intl.NumberFormat("en")
 /** Writes a whole number with its thousands apart: `1,234,567`. */
 export const formatCount = (value: number): string => count.format(value)
 
-/** Writes how long ago something was: `now`, `12 s ago`, `3 min ago`. Times are ms. */
-export const formatAge = (millis: number): string =>
-  millis < 2_000 ? "now" : `${seconds(Math.round(millis / 1000))} ago`
+/** Writes a count in at most four digits, as in `950`, `12.3k`, `4.56M`: for a terminal, where room is scarce. */
+export const formatCompact = (value: number): string => {
+  let size = value
+  let index = 0
+  while (Math.abs(size) >= 999.5 && index < decimal.length - 1) {
+    size /= 1000
+    index++
+  }
+  const digits = index === 0 ? (Number.isInteger(size) ? 0 : 1) : size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2
+  return `${size.toFixed(digits)}${decimal[index]}`
+}
+
+/** Writes bytes in at most four digits, in the units of sizes on the command line: `16.4kB`, `1.07GB`. */
+export const formatSize = (bytes: number): string => `${formatCompact(bytes)}B`
+
+/** Writes a span of time (ms) in whole seconds: `45 s`, `12 min 5 s`, `5 h 10 min`, `30 d 2 h`. */
+export const formatSpan = (millis: number): string => seconds(Math.max(0, Math.round(millis / 1000)))
+
+/** Writes how long ago something was: `now`, `12 s ago`, `3 min 20 s ago`. Times are ms. */
+export const formatAge = (millis: number): string => millis < 2_000 ? "now" : `${formatSpan(millis)} ago`

@@ -1,8 +1,8 @@
 import { cutInside, cutToWidth, displayWidth, padToWidth } from "../domain/DisplayWidth.js"
-import { formatAge, formatUnit } from "../domain/Units.js"
+import { formatAge, formatCompact, formatSize, formatUnit } from "../domain/Units.js"
 import type { LossTotal } from "./LossLedger.js"
 import type { GeneratorStatus, PipelineSnapshot } from "./PipelineStatus.js"
-import { formatCount, oneLine, rateOf, renderStatusLine } from "./StatusLine.js"
+import { oneLine, rateOf, renderStatusLine } from "./StatusLine.js"
 
 /** How a part of the block is meant. Each of them is also told by a word: a tone is never the only sign. */
 export type Tone = "plain" | "good" | "warning" | "bad" | "dim"
@@ -68,8 +68,6 @@ const errorText = (text: string): Piece => ({ ...plain(oneLine(text)), cut: "ins
 
 const nameOf = (name: string): string => cutToWidth(oneLine(name), longestName)
 
-const bytesText = (bytes: number): string => `${formatCount(bytes)}B`
-
 const lineOf = (label: string, pieces: ReadonlyArray<Piece>, width: number): BlockLine => {
   const parts: Array<BlockPart> = [dim(padToWidth(label, labelWidth))]
   let room = width - labelWidth
@@ -126,7 +124,7 @@ const withRest = (pieces: ReadonlyArray<Piece>, room: number, all: string): Read
   return pieces.length === 0 ? [] : [dim(`${pieces.length} ${all}`)]
 }
 
-const rateText = (rate: number): string => `${formatCount(Number(rate.toFixed(rate >= 10 ? 0 : 1)))}/s`
+const rateText = (rate: number): string => `${formatCompact(Number(rate.toFixed(rate >= 10 ? 0 : 1)))}/s`
 
 const gathered = ({ before, millis, now }: StatusView, room: number): ReadonlyArray<Piece> => {
   const earlier = new Map(before.generators.map(({ gathered, name }) => [name, gathered]))
@@ -155,10 +153,10 @@ const pending = ({ now: { queue, sender } }: StatusView): ReadonlyArray<Piece> =
   const { capacityBytes, pendingBytes } = sender
   return [
     ...(capacityBytes === undefined ? [] : [
-      plain(`outbox ${formatCount(sender.pending)}`),
-      fill(`${bytesText(pendingBytes)} of ${bytesText(capacityBytes)}`, pendingBytes, capacityBytes)
+      plain(`outbox ${formatCompact(sender.pending)}`),
+      fill(`${formatSize(pendingBytes)} of ${formatSize(capacityBytes)}`, pendingBytes, capacityBytes)
     ]),
-    fill(`queue ${formatCount(queue.size)} of ${formatCount(queue.capacity)}`, queue.size, queue.capacity)
+    fill(`queue ${formatCompact(queue.size)} of ${formatCompact(queue.capacity)}`, queue.size, queue.capacity)
   ]
 }
 
@@ -168,17 +166,17 @@ const silence = 10_000
 const acknowledged = ({ at, before, millis, now: { sender } }: StatusView): ReadonlyArray<Piece> => {
   const { lastAcknowledgedAt } = sender
   return [
-    plain(formatCount(sender.acknowledged - sender.rejected)),
+    plain(formatCompact(sender.acknowledged - sender.rejected)),
     plain(rateText(rateOf(sender.acknowledged - before.sender.acknowledged, millis))),
     ...(sender.pending > 0 && lastAcknowledgedAt !== undefined && at - lastAcknowledgedAt >= silence
       ? [plain(`last ${formatAge(at - lastAcknowledgedAt)}`)]
       : []),
-    ...(sender.reconnects === 0 ? [] : [dim(`${formatCount(sender.reconnects)} reconnects`)])
+    ...(sender.reconnects === 0 ? [] : [dim(`${formatCompact(sender.reconnects)} reconnects`)])
   ]
 }
 
 const countText = (count: number, uncounted: number): string =>
-  count === 0 && uncounted > 0 ? "uncounted" : `${formatCount(count)}${uncounted > 0 ? " and uncounted" : ""}`
+  count === 0 && uncounted > 0 ? "uncounted" : `${formatCompact(count)}${uncounted > 0 ? " and uncounted" : ""}`
 
 const lost = (losses: ReadonlyArray<LossTotal>, room: number): ReadonlyArray<Piece> => {
   const sum = (read: (total: LossTotal) => number): number => losses.reduce((sum, total) => sum + read(total), 0)
@@ -193,7 +191,7 @@ const lost = (losses: ReadonlyArray<LossTotal>, room: number): ReadonlyArray<Pie
 
 const failingLine = ({ failures, lastError, name }: GeneratorStatus): ReadonlyArray<Piece> => [
   { text: nameOf(name), tone: "warning" },
-  dim(failures === 1 ? "once" : `${formatCount(failures)} times`),
+  dim(failures === 1 ? "once" : `${formatCompact(failures)} times`),
   errorText(lastError ?? "no reason given")
 ]
 
@@ -227,11 +225,11 @@ const rowsOf = (view: StatusView, width: number): ReadonlyArray<Row> => {
   // In plain mode it is the word of the server, where that says anything.
   add(5, sender.capacityBytes === undefined ? "Written" : sender.plain ? "Delivered" : "Stored", acknowledged(view))
   if (sender.unverified > 0) {
-    add(7, "Unverified", [{ text: formatCount(sender.unverified), tone: "warning" }, dim("see outbox losses")])
+    add(7, "Unverified", [{ text: formatCompact(sender.unverified), tone: "warning" }, dim("see outbox losses")])
   }
   if (sender.rejected > 0) {
     add(2, "Rejected", [
-      { text: formatCount(sender.rejected), tone: "bad" },
+      { text: formatCompact(sender.rejected), tone: "bad" },
       errorText(sender.lastRejection ?? "")
     ])
   }

@@ -1,20 +1,7 @@
 import { displayWidth } from "../domain/DisplayWidth.js"
 import { printableLine } from "../domain/Printable.js"
+import { formatCompact } from "../domain/Units.js"
 import type { PipelineSnapshot } from "./PipelineStatus.js"
-
-const units = ["", "k", "M", "G", "T"]
-
-/** Writes a count in at most four digits, as in `950`, `12.3k`, `4.56M`. */
-export const formatCount = (count: number): string => {
-  let value = count
-  let unit = 0
-  while (Math.abs(value) >= 999.5 && unit < units.length - 1) {
-    value /= 1000
-    unit++
-  }
-  const digits = unit === 0 ? (Number.isInteger(value) ? 0 : 1) : value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
-  return `${value.toFixed(digits)}${units[unit]}`
-}
 
 /** A second's share of what came in `millis` ms; nothing where no time went by, or a counter began anew. */
 export const rateOf = (count: number, millis: number): number => millis > 0 ? Math.max(0, count) * 1000 / millis : 0
@@ -39,19 +26,19 @@ export const renderStatusLine = (
   width: number
 ): string => {
   const perSecond = (read: (snapshot: PipelineSnapshot) => number): string =>
-    `${formatCount(rateOf(read(now) - read(before), millis))}/s`
+    `${formatCompact(rateOf(read(now) - read(before), millis))}/s`
   const failing = now.generators.filter(({ state }) => state === "waiting").map(({ name }) => oneLine(name))
   const parts = [
     now.sender.transport,
     `in ${perSecond(gathered)}`,
     `out ${perSecond(({ sender }) => sender.acknowledged)}`,
-    `pending ${formatCount(now.sender.pending)}`,
-    ...lost(now) === 0 ? [] : [`lost ${formatCount(lost(now))}`],
-    ...now.sender.unverified === 0 ? [] : [`unverified ${formatCount(now.sender.unverified)}`],
+    `pending ${formatCompact(now.sender.pending)}`,
+    ...lost(now) === 0 ? [] : [`lost ${formatCompact(lost(now))}`],
+    ...now.sender.unverified === 0 ? [] : [`unverified ${formatCompact(now.sender.unverified)}`],
     ...failing.length === 0 ? [] : [`failing ${failing.join(" ")}`],
-    `queue ${formatCount(now.queue.size)}`,
+    `queue ${formatCompact(now.queue.size)}`,
     // In plain mode it is the word of the server, where that says anything.
-    `${now.sender.plain ? "delivered" : "stored"} ${formatCount(now.sender.acknowledged - now.sender.rejected)}`
+    `${now.sender.plain ? "delivered" : "stored"} ${formatCompact(now.sender.acknowledged - now.sender.rejected)}`
   ]
   let line = ""
   for (const part of parts) {

@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict"
 import { describe, it } from "vitest"
 import { passes, seriesKey, tagText } from "../../src/dashboard/Points.js"
-import { formatValue } from "../../src/domain/Units.js"
+import { formatAge, formatCompact, formatCount, formatSize, formatSpan, formatValue } from "../../src/domain/Units.js"
 
 describe("formatValue", () => {
   it.each([
@@ -21,6 +21,47 @@ describe("formatValue", () => {
     ["nothing", 0, "0"]
   ])("%s %d is %s", (metricType, value, text) => {
     assert.equal(formatValue(metricType, value), text)
+  })
+})
+
+describe("counts", () => {
+  it.each([
+    [0, "0"],
+    [7, "7"],
+    [0.5, "0.5"],
+    [999, "999"],
+    [1_000, "1.00k"],
+    [12_345, "12.3k"],
+    [999_949, "1.00M"],
+    [4_560_000, "4.56M"],
+    [-4_560_000, "-4.56M"],
+    [7e15, "7.00P"]
+  ])("%d is %s where room is scarce", (count, text) => {
+    assert.equal(formatCompact(count), text)
+  })
+
+  it("have their thousands apart where there is room", () => {
+    assert.equal(formatCount(1_234_567), "1,234,567")
+  })
+
+  it("of bytes are in the units of sizes on the command line", () => {
+    assert.deepEqual([0, 16_400, 1_073_741_824].map(formatSize), ["0B", "16.4kB", "1.07GB"])
+  })
+})
+
+describe("spans of time", () => {
+  it.each([
+    [-5, "0 s"],
+    [45_400, "45 s"],
+    [725_000, "12 min 5 s"],
+    [18_600_000, "5 h 10 min"],
+    [2_599_200_000, "30 d 2 h"]
+  ])("%d ms are %s", (millis, text) => {
+    assert.equal(formatSpan(millis), text)
+  })
+
+  it("are told as ages, the youngest of them as now", () => {
+    assert.deepEqual([-1_000, 1_999, 2_000, 200_000].map(formatAge), ["now", "now", "2 s ago", "3 min 20 s ago"])
   })
 })
 

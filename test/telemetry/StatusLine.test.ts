@@ -2,24 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as assert from "node:assert/strict"
 import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
-import { formatCount, renderStatusLine } from "../../src/telemetry/StatusLine.js"
-
-describe("formatCount", () => {
-  const cases: ReadonlyArray<readonly [count: number, text: string]> = [
-    [0, "0"],
-    [7, "7"],
-    [0.5, "0.5"],
-    [999, "999"],
-    [1_000, "1.00k"],
-    [12_345, "12.3k"],
-    [999_949, "1.00M"],
-    [4_560_000, "4.56M"],
-    [7e15, "7000T"]
-  ]
-  for (const [count, text] of cases) {
-    it(`${count} is written ${text}`, () => assert.equal(formatCount(count), text))
-  }
-})
+import { renderStatusLine } from "../../src/telemetry/StatusLine.js"
 
 describe("the status line", () => {
   const lines = Effect.gen(function*() {
