@@ -182,15 +182,10 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
     return Effect.map(commitSkip(store, writer, frame), (result) => answer(frame.stream, result))
   }
 
-  const countDefined = (definitions: ReadonlyArray<unknown>): void => {
-    for (const definition of definitions) {
-      if (typeof definition !== "object" || definition === null || !("id" in definition)) continue
-      const { id } = definition
-      if (typeof id !== "number" || !dictionary.has(id)) continue
-      const size = JSON.stringify(definition).length
-      definedBytes += size - (definedSizes.get(id) ?? 0)
-      definedSizes.set(id, size)
-    }
+  const countDefined = (id: number, definition: object): void => {
+    const size = JSON.stringify(definition).length
+    definedBytes += size - (definedSizes.get(id) ?? 0)
+    definedSizes.set(id, size)
   }
 
   return {
@@ -199,9 +194,7 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
       Effect.suspend(() => {
         const json = parseJson(text)
         if (Either.isLeft(json)) return Effect.succeed(problem("bad-frame", json.left, false))
-        const definitions = definitionsIn(json.right)
-        const applied = applyDefinitions(dictionary, definitions)
-        countDefined(definitions)
+        const applied = applyDefinitions(dictionary, definitionsIn(json.right), countDefined)
         if (dictionary.size > maxDefinitions || definedBytes > maxDefinedBytes) {
           return Effect.succeed(
             problem(

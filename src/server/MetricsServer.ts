@@ -10,6 +10,7 @@ import { httpGate, refuseRepeatedParameters } from "./HttpGate.js"
 import { makeIncidents } from "./Incidents.js"
 import { InFlight } from "./InFlight.js"
 import { ingestHandlers } from "./IngestHandlers.js"
+import { LiveAudiences } from "./LiveAudiences.js"
 import { listen, type TlsFiles } from "./Listener.js"
 import { makeMetricsSockets } from "./MetricsSockets.js"
 import { operatingHandlers } from "./OperatingHandlers.js"
@@ -42,6 +43,8 @@ export interface MetricsServerOptions {
   readonly maxInFlightBytes?: number | undefined
   /** Most bytes of answers to `/metrics` that wait for their readers before another is begun; 64 MiB by default. */
   readonly maxScrapeBytes?: number | undefined
+  /** Most bytes of live events that are kept for further readers who asked for the same; 16 MiB by default. */
+  readonly maxLiveBytes?: number | undefined
   /** How long a request may take to arrive, body included; 60 s by default. */
   readonly requestTimeout?: Duration.DurationInput | undefined
   /** How long a TLS handshake, and the head of a request, may take to arrive; 10 s by default. */
@@ -100,11 +103,17 @@ const urlOf = (host: string, port: number, secure: boolean): string => {
   return `${secure ? "https" : "http"}://${name}:${port}`
 }
 
-const requestHandler = (parts: ServerParts, maxScrapeBytes: number) =>
+/** Bounds of what is kept for readers. */
+interface ReadingLimits {
+  readonly maxLiveBytes: number
+  readonly maxScrapeBytes: number
+}
+
+const requestHandler = (parts: ServerParts, { maxLiveBytes, maxScrapeBytes }: ReadingLimits) =>
   Effect.gen(function*() {
     const groups = Layer.mergeAll(
       ingestHandlers(parts),
-      readingHandlers(parts),
+      readingHandlers(parts, new LiveAudiences(maxLiveBytes)),
       operatingHandlers(parts, yield* makeScrape(parts, maxScrapeBytes)),
       sessionHandlers(parts)
     )
@@ -145,6 +154,7 @@ const make = (
     yield* positive("stallTimeout", Math.ceil(Duration.toMillis(stallTimeout)))
     const maxConnections = yield* positive("maxConnections", options.maxConnections ?? 10_000)
     const maxScrapeBytes = yield* positive("maxScrapeBytes", options.maxScrapeBytes ?? 67_108_864)
+    const maxLiveBytes = yield* positive("maxLiveBytes", options.maxLiveBytes ?? 16_777_216)
     const auth = yield* authOf(host, options)
     const incidents = yield* makeIncidents
     const parts: ServerParts = {
@@ -175,7 +185,7 @@ const make = (
       stallTimeout,
       maxConnections,
       incidents,
-      onRequest: yield* requestHandler(parts, maxScrapeBytes),
+      onRequest: yield* requestHandler(parts, { maxLiveBytes, maxScrapeBytes }),
       onUpgrade: sockets.upgrade,
       goAway: Effect.zipRight(Deferred.succeed(parts.stopping, undefined), sockets.goAway),
       terminate: sockets.terminate

@@ -6,6 +6,7 @@ import { Api } from "../wire/Api.js"
 import { latestJson, seriesJson } from "./AnswerJson.js"
 import { storeProblem } from "./Ingest.js"
 import { liveEvents } from "./Live.js"
+import type { LiveAudiences } from "./LiveAudiences.js"
 import { nextTurn } from "../domain/nextTurn.js"
 import { parseFilter, parseQuery } from "./QueryParameters.js"
 import { Refused, refusedResponse } from "./Refused.js"
@@ -73,8 +74,6 @@ export const refuseReading = (
   }
 }
 
-const encoder = new TextEncoder()
-
 const contentType = "application/json"
 
 /** Sends the pieces of a JSON text, giving sockets a turn between two of them. */
@@ -95,8 +94,8 @@ const inPieces = (pieces: Iterator<Uint8Array>): HttpServerResponse.HttpServerRe
   )
 }
 
-/** `/api/series`, `/api/query`, `/api/latest` and `/api/live`. */
-export const readingHandlers = (parts: ServerParts) => {
+/** `/api/series`, `/api/query`, `/api/latest` and `/api/live`, whose readers are `audiences`. */
+export const readingHandlers = (parts: ServerParts, audiences: LiveAudiences) => {
   const { counters, store } = parts
   return HttpApiBuilder.group(Api, "reading", (handlers) =>
     handlers
@@ -124,15 +123,12 @@ export const readingHandlers = (parts: ServerParts) => {
         ))
       .handleRaw("live", ({ request }) =>
         Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
-          Effect.flatMap(store.matcher),
-          Effect.map((matcher) =>
-            HttpServerResponse.stream(
-              Stream.map(liveEvents(store, counters, matcher, parts.stopping), (text) => encoder.encode(text)),
-              {
-                contentType: "text/event-stream",
-                headers: Headers.fromInput({ "cache-control": "no-store", "x-accel-buffering": "no" })
-              }
-            )
+          Effect.flatMap((filter) => Effect.map(store.matcher(filter), (matcher) => audiences.join(filter, matcher))),
+          Effect.map((join) =>
+            HttpServerResponse.stream(liveEvents(store, counters, join, parts.stopping), {
+              contentType: "text/event-stream",
+              headers: Headers.fromInput({ "cache-control": "no-store", "x-accel-buffering": "no" })
+            })
           ),
           Effect.catchAll(refuseReading(parts, request))
         )))
