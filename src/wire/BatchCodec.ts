@@ -177,16 +177,20 @@ export const definitionsIn = (json: unknown): ReadonlyArray<unknown> =>
 /**
  * Applies the definitions of a frame to a connection's dictionary. They count
  * whatever becomes of the frame. Fails when an entry has no usable id; the
- * others are applied all the same.
+ * others are applied all the same, and `onApplied` is told of each.
  */
 export const applyDefinitions = (
   dictionary: Dictionary,
-  define: ReadonlyArray<unknown>
+  define: ReadonlyArray<unknown>,
+  onApplied: (id: number, definition: object) => void = () => {}
 ): Either.Either<void, string> => {
   let usable = true
   for (const entry of define) {
     if (typeof entry !== "object" || entry === null || !("id" in entry) || !isOffset(entry.id)) usable = false
-    else dictionary.set(entry.id, readDefinition({ ...entry }))
+    else {
+      dictionary.set(entry.id, readDefinition({ ...entry }))
+      onApplied(entry.id, entry)
+    }
   }
   return usable ? Either.void : Either.left("define: every entry needs an id, a whole number from 0 on")
 }

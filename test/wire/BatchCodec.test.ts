@@ -78,6 +78,21 @@ describe("BatchCodec", () => {
     expect(back.rejected).toEqual([[1, "origin: expected 1 to 255 characters"], [2, "tags: expected strings only"]])
   })
 
+  it("applies the definitions with a usable id, and tells of these alone", () => {
+    const dictionary: Dictionary = new Map()
+    const applied: Array<readonly [id: number, definition: object]> = []
+    const good = { id: 1, origin: "o", metric_type: "m" }
+    const nameless = { id: 2, origin: "", metric_type: "m" }
+    const result = applyDefinitions(
+      dictionary,
+      [null, 7, good, { origin: "o" }, { ...good, id: -1 }, { ...good, id: 0.5 }, { ...good, id: "1" }, nameless, good],
+      (id, definition) => applied.push([id, definition])
+    )
+    expect(Either.isLeft(result) ? result.left : "").toContain("every entry needs an id")
+    expect(applied).toEqual([[1, good], [2, nameless], [1, good]])
+    expect(Array.from(dictionary.keys())).toEqual([1, 2])
+  })
+
   it("names series ids that were never defined", () => {
     expect(read(`{"type":"batch","stream":"s","first":0,${define},"series":[1,9],"time":[0,0],"value":[1,2]}`))
       .toEqual(Either.left({ unknown: [9] }))
