@@ -1,5 +1,5 @@
 import { Either, Schema } from "effect"
-import { decodeMetric } from "./decodeMetric.js"
+import { decodeMetric, type ProblemDetail } from "./decodeMetric.js"
 import { type GenericMetric, Metadata } from "./GenericMetric.js"
 import { identity, metadataOf, type Tags } from "./Identity.js"
 import type { Json } from "./Json.js"
@@ -65,7 +65,7 @@ const isFields = (value: unknown): value is { readonly [key: string]: Json } => 
  * without `metric_type` or without a finite `value` is refused. String fields
  * become `{"value": text}` in metadata, so that they do not identify a series.
  */
-export const decodePoint = (input: unknown): Either.Either<GenericMetric, string> => {
+export const decodePoint = (input: unknown, detail: ProblemDetail = "full"): Either.Either<GenericMetric, string> => {
   if (!isRecord(input)) return Either.left("expected an object")
   const { fields, measurement, tags = {}, timestamp } = input
   if (measurement !== undefined && typeof measurement !== "string") {
@@ -83,9 +83,12 @@ export const decodePoint = (input: unknown): Either.Either<GenericMetric, string
   const origin = taggedOrigin ??
     (measurement?.endsWith(suffix) === true ? measurement.slice(0, -suffix.length) : measurement)
   const metadata = metadataOf(mapKeys(ownTags, unescapeKey), mapKeys(ownFields, unescapeKey))
-  return decodeMetric({ origin, metric_type, value, timestamp, metadata })
+  return decodeMetric({ origin, metric_type, value, timestamp, metadata }, detail)
 }
 
 /** Reads what a plain client sends: a metric in its wire form or a point. */
-export const decodeMetricOrPoint = (input: unknown): Either.Either<GenericMetric, string> =>
-  looksLikePoint(input) ? decodePoint(input) : decodeMetric(input)
+export const decodeMetricOrPoint = (
+  input: unknown,
+  detail: ProblemDetail = "full"
+): Either.Either<GenericMetric, string> =>
+  looksLikePoint(input) ? decodePoint(input, detail) : decodeMetric(input, detail)

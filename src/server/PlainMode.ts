@@ -2,14 +2,14 @@ import { Clock, Effect } from "effect"
 import type { MetricStore, StoreError } from "../store/MetricStore.js"
 import type { PlainAnswer } from "../wire/Api.js"
 import { nextTurn } from "../domain/nextTurn.js"
-import { noPoints, type PlainPoints, type PlainReader } from "./PlainReader.js"
+import { MAX_EXPLAINED, noPoints, type PlainPoints, type PlainReader } from "./PlainReader.js"
 import { Refused } from "./Refused.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 // Work done in one turn of the event loop, in good items: about 1 ms. A bad
-// one takes as long as twenty, most of it to say what is wrong.
+// one takes as long as twenty where all that is wrong with it is told.
 const slice = 1_000
-const costOfBad = 20
+const costOfExplained = 20
 
 // More items than this cannot be metrics that fit into a body of 8 MiB, and
 // each would be answered with a refusal larger than itself.
@@ -28,7 +28,7 @@ const readItems = (reader: PlainReader, items: ReadonlyArray<unknown>, now: numb
       }
       const rejected = points.rejected.length
       reader.read(items[index], index, now, points)
-      work += points.rejected.length > rejected ? costOfBad : 1
+      work += points.rejected.length > rejected && rejected < MAX_EXPLAINED ? costOfExplained : 1
     }
     return points
   })
@@ -44,7 +44,8 @@ export interface PlainParts {
 
 /**
  * Takes what a plain client sent: one metric, one point, or an array of them.
- * Every bad one is named by its place and costs its neighbours nothing. Those
+ * Every bad one is named by its place and costs its neighbours nothing; after a
+ * thousand of them only the first problem of each is told. Those
  * without a timestamp get the time of arrival. Fails with status 413 when there
  * are more than 250,000.
  */

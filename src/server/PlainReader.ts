@@ -5,6 +5,9 @@ import { pointsOf, type Series } from "../domain/Series.js"
 import { decodeMetricOrPoint } from "../domain/TimeseriesPoint.js"
 import { parseTimestamp } from "../domain/Timestamp.js"
 
+/** Refusals of one request or frame that are told in full; those after them name the first of their problems. */
+export const MAX_EXPLAINED = 1_000
+
 // Series that are remembered; with more, all are learned again.
 const maxKnown = 20_000
 
@@ -47,7 +50,7 @@ export const noPoints = (): PlainPoints => ({ series: [], time: [], value: [], f
  * result is that of `decodeMetricOrPoint` (a property test holds them
  * together), at a third of its cost: what names a series is found by a walk
  * through the names that were checked before. Metrics with fields, and points,
- * take the long way.
+ * take the long way. What is wrong is told in full for the first thousand only.
  */
 export class PlainReader {
   private root = fork()
@@ -56,7 +59,7 @@ export class PlainReader {
   /** Reads one item; without a timestamp it gets `now`, ms since the epoch. */
   read(item: unknown, index: number, now: number, points: PlainPoints): void {
     if (this.readKnown(item, index, now, points)) return
-    const decoded = decodeMetricOrPoint(item)
+    const decoded = decodeMetricOrPoint(item, points.rejected.length < MAX_EXPLAINED ? "full" : "short")
     if (Either.isLeft(decoded)) {
       points.rejected.push({ index, message: decoded.left })
       return

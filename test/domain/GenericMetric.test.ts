@@ -88,6 +88,25 @@ describe("GenericMetric on the wire", () => {
     expect(refused).toBeGreaterThan(300)
   })
 
+  it("is refused in short for one of the problems that are told in full", () => {
+    let refused = 0
+    fc.assert(
+      fc.property(nearlyMetric, (input) => {
+        const full = decodeMetric(input)
+        const short = decodeMetric(input, "short")
+        if (Either.isRight(full) || Either.isRight(short)) {
+          expect(short).toEqual(full)
+          return
+        }
+        refused++
+        const [place] = short.left.split(":")
+        expect(full.left.split("; ").map((problem) => problem.slice(0, place.length))).toContain(place)
+      }),
+      { numRuns: 3000 }
+    )
+    expect(refused).toBeGreaterThan(300)
+  })
+
   it("accepts ISO 8601 with an offset, without a zone (UTC), and epoch milliseconds", () => {
     const at = (timestamp: unknown) => Either.getOrThrow(decodeMetric({ ...valid, timestamp })).timestamp
     expect(at("2026-01-31T12:00:00Z")).toBe(Date.UTC(2026, 0, 31, 12))

@@ -33,9 +33,35 @@ describe("many metrics at once", () => {
       const ofGood = yield* turnsWhileTaking(Array.from({ length: 20_000 }, () => good))
       expect(ofGood.answer).toEqual({ accepted: 20_000, rejected: [] })
       expect(ofGood.turns).toBeGreaterThanOrEqual(19)
-      const ofBad = yield* turnsWhileTaking([...Array.from({ length: 10_000 }, () => ({})), good])
+      const ofBad = yield* turnsWhileTaking([...Array.from({ length: 1_000 }, () => ({})), good])
       expect(ofBad.answer.accepted).toBe(1)
-      expect(ofBad.answer.rejected).toHaveLength(10_000)
-      expect(ofBad.turns).toBeGreaterThanOrEqual(199)
+      expect(ofBad.answer.rejected).toHaveLength(1_000)
+      expect(ofBad.turns).toBeGreaterThanOrEqual(19)
+      const ofManyBad = yield* turnsWhileTaking(Array.from({ length: 20_000 }, () => ({})))
+      expect(ofManyBad.turns).toBeGreaterThanOrEqual(19)
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.effect("are refused one by one, the first thousand in full and the others for the first of their problems", () =>
+    Effect.gen(function*() {
+      const parts = { store: yield* MetricStore, counters: new ServerCounters(), reader: new PlainReader() }
+      const good = { origin: "app", metric_type: "m", value: 1 }
+      const point = { tags: { origin: "app", metric_type: "m" }, fields: { value: "1" }, timestamp: "never" }
+      const items = Array.from(
+        { length: 3_000 },
+        (_, i) => i % 3 === 0 ? good : i % 3 === 1 ? { origin: "app" } : point
+      )
+      const { accepted, rejected } = yield* takePlain(parts, items)
+      expect(accepted).toBe(1_000)
+      expect(rejected.map(({ index }) => index)).toEqual(items.flatMap((item, i) => item === good ? [] : [i]))
+      const messages = (some: typeof rejected) => Array.from(new Set(some.map(({ message }) => message)))
+      expect(messages(rejected.slice(0, 1_000))).toEqual([
+        "metric_type: is missing; value: is missing",
+        expect.stringMatching(/^value: expected a finite number; timestamp: expected ISO 8601/)
+      ])
+      expect(messages(rejected.slice(1_000))).toEqual([
+        "metric_type: expected 1 to 255 characters",
+        "value: expected a finite number"
+      ])
+      expect(parts.counters).toMatchObject({ points: 1_000, rejected: 2_000 })
     }).pipe(Effect.provide(memoryStore)))
 })
