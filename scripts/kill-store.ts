@@ -48,7 +48,7 @@ const verify = (dataDir: string, acknowledged: number): Effect.Effect<number, un
   Effect.gen(function*() {
     const store = yield* MetricStore
     const writer = { stream, sender: "check", owner: "", acked: 0 }
-    const { next } = yield* store.openStream(writer, () => true)
+    const [{ next }] = yield* store.openStreams([writer], () => true)
     if (next < acknowledged) {
       return yield* new LostError({ message: `${acknowledged} were acknowledged, the store has ${next}` })
     }

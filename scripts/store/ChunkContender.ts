@@ -18,7 +18,7 @@ export const openChunks = (dataDir: string, settling: boolean): Effect.Effect<Co
     )
     const store = Context.get(yield* Layer.build(layer), MetricStore)
     const writer = { stream, sender: "bench", owner: "", acked: 0 }
-    let { next } = yield* store.openStream(writer, () => true)
+    let [{ next }] = yield* store.openStreams([writer], () => true)
 
     const asked = (of: "series" | "group", query: Pick<StoreQuery, "from" | "to" | "buckets">): StoreQuery => ({
       ...query,

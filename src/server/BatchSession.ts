@@ -1,4 +1,4 @@
-import { Cause, Effect, Either } from "effect"
+import { Array as Arr, Cause, Effect, Either } from "effect"
 import type {
   CommitResult,
   MetricStore,
@@ -40,6 +40,10 @@ const maxDefinedBytes = 64 * 1_048_576
 
 // A hello of as many nearly fills a frame; each stream is a row of the store.
 const maxStreams = 10_000
+
+// Streams that are opened in one commit: more than a sender of ours names in a
+// hello, and few enough for a turn of the event loop.
+const streamsOfCommit = 250
 
 const busyMillis = 1_000
 
@@ -141,11 +145,14 @@ export const makeBatchSession = (options: BatchSessionOptions): SocketSession =>
     return Effect.gen(function*() {
       const welcomed: Array<{ readonly stream: string; readonly next: number }> = []
       const acks: Array<string> = []
-      for (const writer of opened) {
-        const { next, rejected } = yield* store.openStream(writer, options.isCurrentOwner)
-        options.takeOver(writer.stream)
-        welcomed.push({ stream: writer.stream, next })
-        if (next > writer.acked || rejected.length > 0) acks.push(ack(writer.stream, next, rejected))
+      for (const some of Arr.chunksOf(opened, streamsOfCommit)) {
+        const found = yield* store.openStreams(some, options.isCurrentOwner)
+        for (const [i, { acked, stream }] of some.entries()) {
+          const { next, rejected } = found[i]
+          options.takeOver(stream)
+          welcomed.push({ stream, next })
+          if (next > acked || rejected.length > 0) acks.push(ack(stream, next, rejected))
+        }
       }
       const welcome = encodeFrame({
         type: "welcome",

@@ -112,7 +112,7 @@ export const makeBodyIngest = (parts: ServerParts): BodyIngest => {
     commit: Effect.Effect<CommitResult, StoreError | StreamOwnedError>
   ): Effect.Effect<CommitResult, Refused> =>
     commit.pipe(
-      Effect.catchTag("StreamOwnedError", () => Effect.zipRight(store.openStream(writer, auth.isCurrentOwner), commit)),
+      Effect.catchTag("StreamOwnedError", () => Effect.zipRight(store.openStreams([writer], auth.isCurrentOwner), commit)),
       Effect.catchTags({ StoreError: ofStore, StreamOwnedError: (error) => Effect.fail(ofOwner(error)) })
     )
 

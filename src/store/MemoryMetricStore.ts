@@ -24,7 +24,7 @@ import { DEFAULT_MAX_LOSSES } from "./Prune.js"
 import { RetentionAges, type RetentionOptions, withoutPoints } from "./RetentionAges.js"
 import { SeriesIndex } from "./SeriesIndex.js"
 import { storeId } from "./StoreId.js"
-import { admit, admitSkip, lateLosses, lossesOf, newStream, type StreamState } from "./StreamRules.js"
+import { admit, admitSkip, firstOwned, lateLosses, lossesOf, newStream, type StreamState } from "./StreamRules.js"
 
 interface Row {
   readonly columns: Columns
@@ -108,14 +108,15 @@ const make = (
 
     return MetricStore.of({
       id,
-      openStream: (writer, isCurrentOwner) =>
+      openStreams: (writers, isCurrentOwner) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          const state = streams.get(writer.stream) ?? newStream(writer, now)
-          if (state.owner !== writer.owner && isCurrentOwner(state.owner)) {
-            return new StreamOwnedError({ stream: writer.stream })
-          }
-          streams.set(writer.stream, { ...state, owner: writer.owner, sender: writer.sender, lastSeen: now })
-          return Effect.succeed({ next: state.next, rejected: forget(writer) })
+          const stream = firstOwned(writers, (name) => streams.get(name), isCurrentOwner)
+          if (stream !== undefined) return new StreamOwnedError({ stream })
+          return Effect.succeed(writers.map((writer) => {
+            const state = streams.get(writer.stream) ?? newStream(writer, now)
+            streams.set(writer.stream, { ...state, owner: writer.owner, sender: writer.sender, lastSeen: now })
+            return { next: state.next, rejected: forget(writer) }
+          }))
         }),
       commit: (batch) =>
         Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<CommitResult, StreamOwnedError> => {

@@ -32,6 +32,14 @@ export interface StreamWriter {
   readonly acked: number
 }
 
+/** A stream as its writer finds it. */
+export interface OpenedStream {
+  /** The offset that is expected. */
+  readonly next: number
+  /** Every rejection from the writer's `acked` up to `next`. */
+  readonly rejected: ReadonlyArray<Rejection>
+}
+
 /** A batch of a stream after every check of its points. */
 export interface StreamBatch extends StreamWriter {
   readonly first: number
@@ -214,17 +222,15 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
   /** Random id made with the store: it tells a restored or exchanged store. */
   readonly id: string
   /**
-   * Takes a writer's `hello` of one stream: makes the stream where it is new,
-   * forgets rejections below `acked`, and answers what is expected next.
-   * An owner that `isCurrentOwner` no longer knows gives way to the new one.
+   * Takes the streams of a `hello`, in one transaction: makes those that are new,
+   * forgets rejections below `acked`, and answers for each, in their order, what
+   * is expected next. An owner that `isCurrentOwner` no longer knows gives way to
+   * the new one; where one stream has another, none is opened.
    */
-  readonly openStream: (
-    writer: StreamWriter,
+  readonly openStreams: (
+    writers: ReadonlyArray<StreamWriter>,
     isCurrentOwner: (owner: string) => boolean
-  ) => Effect.Effect<
-    { readonly next: number; readonly rejected: ReadonlyArray<Rejection> },
-    StoreError | StreamOwnedError
-  >
+  ) => Effect.Effect<ReadonlyArray<OpenedStream>, StoreError | StreamOwnedError>
   /**
    * Checks contiguity and stores points, rejections and the new `next` in one transaction. Points that are beyond the
    * retention are not stored, and written down as a loss in it.

@@ -15,6 +15,7 @@ import { encodeLogRow, logRowCrc } from "./LogRow.js"
 import {
   type CommitResult,
   MetricStore,
+  type OpenedStream,
   type Rejection,
   type StoreError,
   StreamOwnedError,
@@ -34,7 +35,7 @@ import { STORE_APPLICATION_ID, storeMigrations } from "./StoreSchema.js"
 import { loadStore } from "./StoreStart.js"
 import { prepareStatements } from "./StoreStatements.js"
 import { watchWrites } from "./WriteWatch.js"
-import { admit, admitSkip, lateLosses, lossesOf, newStream, type StreamState } from "./StreamRules.js"
+import { admit, admitSkip, firstOwned, lateLosses, lossesOf, newStream, type StreamState } from "./StreamRules.js"
 
 /** Where a {@link SqliteMetricStore} keeps its file. */
 export interface SqliteMetricStoreOptions {
@@ -201,14 +202,16 @@ const make = (
 
     return MetricStore.of({
       id,
-      openStream: (writer, isCurrentOwner) =>
-        streamWrite((now) => {
-          const state = statements.stream.get(writer.stream) ?? newStream(writer, now)
-          if (state.owner !== writer.owner && isCurrentOwner(state.owner)) {
-            return { answer: new StreamOwnedError({ stream: writer.stream }), stored: nothing }
-          }
-          statements.setStream.run({ ...state, owner: writer.owner, sender: writer.sender, lastSeen: now })
-          return { answer: { next: state.next, rejected: forget(writer) }, stored: nothing }
+      openStreams: (writers, isCurrentOwner) =>
+        streamWrite<ReadonlyArray<OpenedStream>>((now) => {
+          const stream = firstOwned(writers, (name) => statements.stream.get(name), isCurrentOwner)
+          if (stream !== undefined) return { answer: new StreamOwnedError({ stream }), stored: nothing }
+          const answer = writers.map((writer) => {
+            const state = statements.stream.get(writer.stream) ?? newStream(writer, now)
+            statements.setStream.run({ ...state, owner: writer.owner, sender: writer.sender, lastSeen: now })
+            return { next: state.next, rejected: forget(writer) }
+          })
+          return { answer, stored: nothing }
         }),
       commit: (batch) =>
         streamWrite<CommitResult>((now) => {

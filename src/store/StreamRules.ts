@@ -30,6 +30,17 @@ export const newStream = (writer: StreamWriter, now: number): StreamState => ({
   lastSeen: now
 })
 
+/** The first of the streams that belongs to another owner who is known still. */
+export const firstOwned = (
+  writers: ReadonlyArray<StreamWriter>,
+  stateOf: (stream: string) => StreamState | undefined,
+  isCurrentOwner: (owner: string) => boolean
+): string | undefined =>
+  writers.find(({ owner, stream }) => {
+    const state = stateOf(stream)
+    return state !== undefined && state.owner !== owner && isCurrentOwner(state.owner)
+  })?.stream
+
 /** What is new in a batch, or that it begins too late. */
 export type Admission =
   | { readonly _tag: "Gap" }

@@ -48,6 +48,9 @@ const writer = (changes: Partial<StreamWriter> = {}): StreamWriter => ({
   ...changes
 })
 
+const openOne = (store: Store, writer: StreamWriter, isCurrentOwner: (owner: string) => boolean) =>
+  Effect.map(store.openStreams([writer], isCurrentOwner), ([opened]) => opened)
+
 /** A batch whose points and rejections cover the offsets from `first` on without a hole. */
 const batch = (
   first: number,
@@ -127,7 +130,7 @@ const aggregated = (store: Store, aggregate: Aggregate, step: number, by?: Reado
 const streams: ReadonlyArray<StoreCheck> = [
   check("a stream that was never seen begins at 0", (store) =>
     Effect.gen(function*() {
-      assert.deepEqual(yield* store.openStream(writer(), () => true), { next: 0, rejected: [] })
+      assert.deepEqual(yield* openOne(store, writer(), () => true), { next: 0, rejected: [] })
     })),
   check("batches that follow each other are stored, and next moves with them", (store) =>
     Effect.gen(function*() {
@@ -143,7 +146,7 @@ const streams: ReadonlyArray<StoreCheck> = [
         rejected: [],
         stored: 2
       })
-      assert.deepEqual(yield* store.openStream(writer(), () => true), { next: 5, rejected: [] })
+      assert.deepEqual(yield* openOne(store, writer(), () => true), { next: 5, rejected: [] })
       assert.deepEqual(yield* valuesOf(store), [0, 1, 2, 3, 4])
     })),
   check("a batch that begins too late takes nothing", (store) =>
@@ -206,10 +209,10 @@ const streams: ReadonlyArray<StoreCheck> = [
       assert.deepEqual(first, { _tag: "Committed", next: 5, rejected, stored: 2 })
       const again = yield* store.commit(batch(0, run(a, 2), rejected))
       assert.deepEqual(again, { _tag: "Committed", next: 5, rejected, stored: 0 })
-      assert.deepEqual((yield* store.openStream(writer({ acked: 2 }), () => true)).rejected, rejected.slice(1))
+      assert.deepEqual((yield* openOne(store, writer({ acked: 2 }), () => true)).rejected, rejected.slice(1))
       const next = yield* store.commit(batch(5, run(a, 1, 5), [[6, "late"]], { acked: 5 }))
       assert.deepEqual(next, { _tag: "Committed", next: 7, rejected: [[6, "late"]], stored: 1 })
-      assert.deepEqual((yield* store.openStream(writer({ acked: 7 }), () => true)).rejected, [])
+      assert.deepEqual((yield* openOne(store, writer({ acked: 7 }), () => true)).rejected, [])
       assert.equal((yield* store.streams)[0].rejected, 4)
       const losses = yield* store.losses(10)
       assert.deepEqual(
@@ -233,7 +236,7 @@ const streams: ReadonlyArray<StoreCheck> = [
       const errors = [
         yield* Effect.flip(store.commit(batch(2, run(a, 2), [], other))),
         yield* Effect.flip(store.skip(writer(other), 2, 3, "no")),
-        yield* Effect.flip(store.openStream(writer(other), () => true))
+        yield* Effect.flip(openOne(store, writer(other), () => true))
       ]
       for (const error of errors) assert.deepEqual({ ...error }, refused)
       assert.deepEqual(yield* valuesOf(store), [0, 1])
@@ -242,12 +245,31 @@ const streams: ReadonlyArray<StoreCheck> = [
   check("a token that is no longer known gives its streams to the next", (store) =>
     Effect.gen(function*() {
       yield* store.commit(batch(0, run(a, 2), [], { owner: "token-1" }))
-      const opened = yield* store.openStream(writer({ owner: "token-2" }), (owner) => owner === "token-2")
+      const opened = yield* openOne(store, writer({ owner: "token-2" }), (owner) => owner === "token-2")
       assert.equal(opened.next, 2)
       assert.equal((yield* store.commit(batch(2, run(a, 1, 2), [], { owner: "token-2" }))).next, 3)
       const error = yield* Effect.flip(store.commit(batch(3, run(a, 1, 3), [], { owner: "token-1" })))
       assert.equal(error._tag, "StreamOwnedError")
     })),
+  check(
+    "streams are opened together, each as it stands, and none where one belongs to another token",
+    (store) =>
+      Effect.gen(function*() {
+        yield* store.commit(batch(0, run(a, 2), [[2, "no"]], { stream: "known" }))
+        const names = ["new", "known", "newer"]
+        const opened = yield* store.openStreams(names.map((stream) => writer({ stream })), () => true)
+        assert.deepEqual(opened, [{ next: 0, rejected: [] }, { next: 3, rejected: [[2, "no"]] }, {
+          next: 0,
+          rejected: []
+        }])
+        const seen = Effect.map(store.streams, (streams) => streams.map(({ stream }) => stream).toSorted())
+        assert.deepEqual(yield* seen, names.toSorted())
+        const others = ["newest", "known"].map((stream) => writer({ stream, owner: "token-2" }))
+        const error = yield* Effect.flip(store.openStreams(others, () => true))
+        assert.deepEqual({ ...error }, { _tag: "StreamOwnedError", stream: "known" })
+        assert.deepEqual(yield* seen, names.toSorted())
+      })
+  ),
   check("what is skipped is a loss, and the stream goes on behind it", (store) =>
     Effect.gen(function*() {
       yield* store.commit(batch(0, run(a, 2)))

@@ -264,7 +264,7 @@ describe("stopped at any step", () => {
           })).pipe(Effect.provide(stoppingAt(step, count)))
         yield* withStore(options, (store) =>
           Effect.gen(function*() {
-            const { next } = yield* store.openStream(stream, () => true)
+            const [{ next }] = yield* store.openStreams([stream], () => true)
             assert.equal(next, acknowledged)
             assert.deepEqual(yield* sortedValues(store), upTo(next))
             yield* send(store, next, 30)

@@ -25,7 +25,7 @@ const series = Array.from({ length: 7 }, (_, i) => makeSeries("child", "count", 
 
 const ingest = Effect.gen(function*() {
   const store = yield* MetricStore
-  let { next } = yield* store.openStream({ stream, sender: "child", owner: "", acked: 0 }, () => true)
+  let [{ next }] = yield* store.openStreams([{ stream, sender: "child", owner: "", acked: 0 }], () => true)
   while (true) {
     const first = next
     const offset = Array.from({ length: batchSize }, (_, i) => first + i)

@@ -63,7 +63,10 @@ describe("what survives", () => {
           losses: store.losses(10),
           streams: store.streams,
           stats: Effect.map(store.stats, ({ batches, points, series }) => ({ batches, points, series })),
-          opened: Effect.map(store.openStream(batch(0, 0), () => true), ({ next, rejected }) => ({ next, rejected })),
+          opened: Effect.map(
+            store.openStreams([batch(0, 0)], () => true),
+            ([{ next, rejected }]) => ({ next, rejected })
+          ),
           id: Effect.succeed(store.id)
         })
       const before = yield* withStore(dataDir, (store) =>
@@ -133,7 +136,7 @@ describe("what survives", () => {
           )
           yield* withStore(dataDir, (store) =>
             Effect.gen(function*() {
-              const { next } = yield* store.openStream({ ...batch(0, 0), stream: "child-stream" }, () => true)
+              const [{ next }] = yield* store.openStreams([{ ...batch(0, 0), stream: "child-stream" }], () => true)
               assert.ok(acknowledged > 0 && next >= acknowledged, `${acknowledged} acknowledged, ${next} kept`)
               assert.deepEqual(yield* sortedValues(store), upTo(next))
             }))
