@@ -107,6 +107,9 @@ export const httpGate = (parts: ServerParts) => <E, R>(app: HttpApp.Default<E, R
         ? { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" }
         : undefined),
       ...(response.headers["cache-control"] === undefined ? { "cache-control": "no-store" } : undefined),
-      ...(origin === undefined ? undefined : { "access-control-allow-origin": origin, vary: "origin" })
+      ...(origin === undefined ? undefined : {
+        "access-control-allow-origin": origin,
+        vary: response.headers["vary"] === undefined ? "origin" : `${response.headers["vary"]}, origin`
+      })
     })
   })

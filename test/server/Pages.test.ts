@@ -2,7 +2,8 @@ import { FileSystem, Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { memoryStore, request, startServer } from "./TestServer.js"
+import { acceptsGzip } from "../../src/server/acceptsGzip.js"
+import { type Answer, memoryStore, request, startServer } from "./TestServer.js"
 
 const environment = Layer.merge(memoryStore, NodeContext.layer)
 
@@ -72,6 +73,79 @@ describe("pages", () => {
         expect(yield* get(encodings)).toMatchObject({ encoding: null, vary: "accept-encoding", text: script })
       }
     }).pipe(Effect.provide(environment)))
+
+  it.scopedLive("knows each form of a page by its own tag, and does not send again what a client has", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const dashboardDir = yield* fs.makeTempDirectoryScoped()
+      const file = path.join(dashboardDir, "app.js")
+      yield* fs.writeFileString(file, "let a = 1\n".repeat(1_000))
+      yield* fs.writeFile(path.join(dashboardDir, "font.woff2"), new Uint8Array(2_000))
+      const server = yield* startServer({ dashboardDir })
+      const get = (page: string, headers: { readonly [name: string]: string } = {}) =>
+        request(server, page, { headers })
+      const tagOf = (answer: Answer) => answer.headers.etag ?? "none"
+      for (const page of ["/app.js", "/docs", "/openapi.json"]) {
+        const plain = yield* get(page)
+        const packed = yield* get(page, { "accept-encoding": "GZIP" })
+        expect(packed.headers, page).toMatchObject({ "content-encoding": "gzip", vary: "accept-encoding" })
+        expect(plain.headers["content-encoding"], page).toBeUndefined()
+        expect(plain.headers["vary"], page).toBe("accept-encoding")
+        expect(tagOf(plain)).toMatch(/^"[^"]+"$/)
+        expect(tagOf(packed)).toMatch(/^"[^"]+"$/)
+        expect(tagOf(packed)).not.toBe(tagOf(plain))
+        for (const named of [tagOf(plain), `W/${tagOf(plain)}`, `"other", ${tagOf(plain)}`, "*"]) {
+          expect(yield* get(page, { "if-none-match": named }), named).toMatchObject({
+            status: 304,
+            text: "",
+            headers: { etag: tagOf(plain), vary: "accept-encoding", "cache-control": "no-cache" }
+          })
+        }
+        // Each form has its own tag: the other is another thing.
+        expect(yield* get(page, { "if-none-match": tagOf(packed) })).toMatchObject({ status: 200, text: plain.text })
+        expect(yield* get(page, { "if-none-match": tagOf(packed), "accept-encoding": "gzip" })).toMatchObject({
+          status: 304,
+          headers: { etag: tagOf(packed) }
+        })
+      }
+      for (const page of ["/favicon.ico", "/font.woff2"]) {
+        const tag = tagOf(yield* get(page))
+        expect(yield* get(page, { "if-none-match": tag }), page).toMatchObject({ status: 304, headers: { etag: tag } })
+      }
+      const before = tagOf(yield* get("/app.js"))
+      yield* fs.writeFileString(file, "let b = 2\n".repeat(2_000))
+      const after = yield* get("/app.js", { "if-none-match": before })
+      expect(after).toMatchObject({ status: 200, text: "let b = 2\n".repeat(2_000) })
+      expect(tagOf(after)).not.toBe(before)
+    }).pipe(Effect.provide(environment)))
+
+  it.scopedLive("says that pages depend on the encoding to pages of other sites too", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer({ allowedOrigins: ["https://dash.example.com"] })
+      const answer = yield* request(server, "/openapi.json", { headers: { origin: "https://dash.example.com" } })
+      expect(answer.headers["vary"]).toBe("accept-encoding, origin")
+    }).pipe(Effect.provide(environment)))
+
+  it.each<[string | undefined, boolean]>([
+    [undefined, false],
+    ["", false],
+    ["gzip", true],
+    ["GZip", true],
+    ["x-gzip", true],
+    ["deflate, gzip ; Q=0.001", true],
+    ["*", true],
+    ["*;q=0", false],
+    ["gzip;q=0", false],
+    ["GZIP;q=0.000, *", false],
+    ["gzip; q=0, identity", false],
+    ["gzipped, br", false],
+    ["identity, *;q=0.5", false],
+    ["identity;q=0.5, gzip", true],
+    ["gzip;q=2", false]
+  ])("reads Accept-Encoding: %s", (header, wanted) => {
+    expect(acceptsGzip(header)).toBe(wanted)
+  })
 
   it.scopedLive("says how to build a dashboard that is not there", () =>
     Effect.gen(function*() {

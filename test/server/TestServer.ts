@@ -47,7 +47,8 @@ export const request = (
       response.on("error", (error) => resume(Effect.fail(error)))
       response.on("end", () => {
         const text = Buffer.concat(chunks).toString("utf8")
-        const isJson = response.headers["content-type"]?.startsWith("application/json") === true
+        const isJson = response.headers["content-type"]?.startsWith("application/json") === true &&
+          response.headers["content-encoding"] === undefined
         resume(Effect.succeed({
           status: response.statusCode ?? 0,
           headers: response.headers,
