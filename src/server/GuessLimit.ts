@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net"
+import { networkOf } from "./networkOf.js"
 import { RecentMap } from "./RecentMap.js"
 
 /** Wrong tokens that an address may show at once, and each how long it waits for the next. */
@@ -12,19 +12,6 @@ interface Bucket {
   wrong: number
   /** Ms since the epoch. */
   at: number
-}
-
-// The owner of an IPv6 network has 2^64 addresses in it.
-const networkOf = (address: string): string => {
-  const bare = address.replace(/^::ffff:(?=\d+\.)/i, "")
-  if (!isIPv6(bare)) return bare
-  const [head = "", tail] = bare.split("%", 1)[0].split("::")
-  const before = head === "" ? [] : head.split(":")
-  const after = tail === undefined || tail === "" ? [] : tail.split(":")
-  const groups = tail === undefined
-    ? before
-    : [...before, ...Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0"), ...after]
-  return groups.slice(0, 4).join(":")
 }
 
 /**
@@ -46,13 +33,13 @@ export class GuessLimit {
 
   /** Seconds until a token of the address is looked at again; 0 for now. */
   secondsLeft(address: string | undefined, now: number): number {
-    const over = this.#wrongAt(networkOf(address ?? ""), now) - (burst - 1)
+    const over = this.#wrongAt(networkOf(address), now) - (burst - 1)
     return over <= 0 ? 0 : Math.max(1, Math.ceil(over * refillMillis / 1_000))
   }
 
   /** A token of the address was wrong. */
   wrong(address: string | undefined, now: number): void {
-    const network = networkOf(address ?? "")
+    const network = networkOf(address)
     const wrong = this.#wrongAt(network, now) + 1
     this.#buckets.set(network, { wrong, at: now })
   }

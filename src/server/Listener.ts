@@ -165,12 +165,17 @@ export const listen = (options: ListenerOptions): Effect.Effect<number, ServerEr
     const newest = new WeakMap<Duplex, Http.IncomingMessage>()
     const answers = new WeakMap<Duplex, Http.ServerResponse>()
     const takeTurn = (socket: Duplex, address: string | undefined, turn: Turn): void => {
-      if (socket.destroyed || turns.take(socket, turn)) return
+      if (socket.destroyed || turns.take(socket, address, turn)) return
       incidents.note("flood", address)
       socket.destroy()
     }
     server.on("request", (request, response) => {
       const { socket } = request
+      if (socket.destroyed) {
+        // What was read at once with the request that had it cut. Left alone, each would be told of the cut, with a stack.
+        request.destroy()
+        return
+      }
       newest.set(socket, request)
       takeTurn(socket, socket.remoteAddress, (done) => {
         answers.set(socket, response)

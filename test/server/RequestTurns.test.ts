@@ -14,7 +14,7 @@ describe("RequestTurns", () => {
       const begun: Array<number> = []
       const ends: Array<() => void> = []
       for (let i = 0; i < 20; i++) {
-        turns.take(socket, (done) => {
+        turns.take(socket, "192.0.2.1", (done) => {
           begun.push(i)
           ends.push(done)
         })
@@ -25,7 +25,7 @@ describe("RequestTurns", () => {
       socket.resume()
       yield* turnOfTheLoop
       expect(socket.isPaused()).toBe(true)
-      turns.take(new PassThrough(), () => begun.push(-1))
+      turns.take(new PassThrough(), "192.0.2.1", () => begun.push(-1))
       expect(begun).toEqual([0, -1])
       for (let i = 0; i < 20; i++) {
         expect(turns.isBusy(socket)).toBe(true)
@@ -38,21 +38,26 @@ describe("RequestTurns", () => {
       expect(begun).toEqual([0, -1, ...Array.from({ length: 19 }, (_, i) => i + 1)])
     }))
 
-  it.effect("lets ten thousand wait on all connections, and refuses more of those who need not be served at once", () =>
+  it.effect("lets 2,500 of a connection wait, and for all of an address as many as are still free", () =>
     Effect.gen(function*() {
       const turns = new RequestTurns()
-      const first = new PassThrough()
-      const takeUntilRefused = (socket: PassThrough): number => {
+      const takeUntilRefused = (socket: PassThrough, address: string): number => {
         let taken = 0
-        while (turns.take(socket, () => {})) taken++
+        while (turns.take(socket, address, () => {})) taken++
         return taken
       }
-      expect(takeUntilRefused(first)).toBe(10_001)
-      const second = new PassThrough()
-      expect(takeUntilRefused(second)).toBe(1)
-      first.destroy()
+      const connections = Array.from({ length: 4 }, () => new PassThrough())
+      // One of each is at work and does not wait.
+      expect(connections.map((socket) => takeUntilRefused(socket, "192.0.2.1"))).toEqual([2_501, 2_501, 1, 1])
+      // Another client finds room, and so does the one after it.
+      expect(takeUntilRefused(new PassThrough(), "192.0.2.2")).toBe(2_501)
+      expect(takeUntilRefused(new PassThrough(), "2001:db8::1")).toBe(1_251)
+      // The same network: it has what its owner left.
+      expect(takeUntilRefused(new PassThrough(), "2001:db8::2")).toBe(1)
+      expect(takeUntilRefused(new PassThrough(), "2001:db8:0:1::1")).toBe(626)
+      for (const socket of connections) socket.destroy()
       yield* turnOfTheLoop
-      expect(takeUntilRefused(second)).toBe(10_000)
+      expect(takeUntilRefused(new PassThrough(), "192.0.2.3")).toBe(2_501)
     }))
 
   it.effect("drops what waits when the connection closes", () =>
@@ -62,7 +67,7 @@ describe("RequestTurns", () => {
       let end = () => {}
       let begun = 0
       for (let i = 0; i < 3; i++) {
-        turns.take(socket, (done) => {
+        turns.take(socket, "192.0.2.1", (done) => {
           begun++
           end = done
         })
