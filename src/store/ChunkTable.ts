@@ -149,9 +149,9 @@ export class ChunkTable extends ChunkReader {
     return { removed, first: this.first.get(series) ?? undefined }
   }
 
-  /** The days of a series whose rollups are behind, oldest first. */
-  rollupBacklog(series: number): ReadonlyArray<RollupBacklog> {
-    return this.rollups.backlog(series)
+  /** The days `from` ≤ day < `to` of a series whose rollups are behind, oldest first. */
+  rollupBacklog(series: number, from: number, to: number): ReadonlyArray<RollupBacklog> {
+    return this.rollups.backlog(series, from, to)
   }
 
   /** Brings the rollup of a series and day up to date. */

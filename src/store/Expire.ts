@@ -5,6 +5,9 @@ import { nextTurn } from "../domain/nextTurn.js"
 import type { SeriesEntry } from "./SeriesIndex.js"
 import type { StoreParts } from "./StoreParts.js"
 
+// Series looked at in one turn of the event loop: a millisecond.
+const lookedAt = 10_000
+
 // Series of one transaction: about 5 ms of work.
 const slice = 32
 
@@ -60,19 +63,21 @@ export const expirePoints = (
   Effect.gen(function*() {
     const { head, index } = parts
     let expired = 0
-    const older = index.olderThan(before)
-    for (let from = 0; from < older.length; from += slice) {
-      const entries = older.slice(from, from + slice)
-      // Chunks first: on a full disk they make the room for the rest.
-      expired += yield* expireSeries(parts, entries, before)
-      const waiting = entries.filter(({ id, series }) => {
-        const own = head.get(id)
-        return own !== undefined && own.oldest < before(series.metricType)
-      })
-      if (waiting.length > 0) {
-        // The log would bring them back: what is to go must stand in chunks.
-        yield* flushSeries(parts, waiting.flatMap(({ id }) => head.get(id) ?? []))
-        expired += yield* expireSeries(parts, waiting, before)
+    for (const older of index.olderThan(before, lookedAt)) {
+      for (let from = 0; from < older.length; from += slice) {
+        const entries = older.slice(from, from + slice)
+        // Chunks first: on a full disk they make the room for the rest.
+        expired += yield* expireSeries(parts, entries, before)
+        const waiting = entries.filter(({ id, series }) => {
+          const own = head.get(id)
+          return own !== undefined && own.oldest < before(series.metricType)
+        })
+        if (waiting.length > 0) {
+          // The log would bring them back: what is to go must stand in chunks.
+          yield* flushSeries(parts, waiting.flatMap(({ id }) => head.get(id) ?? []))
+          expired += yield* expireSeries(parts, waiting, before)
+        }
+        yield* nextTurn
       }
       yield* nextTurn
     }

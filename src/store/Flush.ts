@@ -90,8 +90,35 @@ const rollDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>
     }
   })
 
-// Series looked through in one turn of the event loop: about 5 ms.
-const backlogSlice = 100
+// Chunks, and spans of days of series, looked through in one turn of the event loop: about 5 ms.
+const backlogChunks = 10_000
+const backlogSpans = 500
+
+interface Span {
+  readonly series: number
+  /** Days since 1970-01-01, `from` ≤ day < `to`. */
+  readonly from: number
+  readonly to: number
+  /** Whether the newest day of the series comes after a day. */
+  readonly isOver: (day: number) => boolean
+  readonly chunks: number
+}
+
+/** The days of all series, those of one with many chunks in pieces of which none has many more than `backlogChunks`. */
+function* spansOf({ index, limits }: StoreParts): Generator<Span, undefined> {
+  for (const { first, id, last, points } of index.candidates({})) {
+    const [oldest, newest] = [dayOf(first), dayOf(last)]
+    const days = newest - oldest + 1
+    // A chunk is full but for the last one of a day.
+    const chunks = Math.min(points, Math.ceil(points / limits.chunkPoints) + days)
+    const width = Math.max(1, Math.floor(days / Math.ceil(chunks / backlogChunks)))
+    for (let from = oldest; from <= newest; from += width) {
+      const to = from + width
+      yield { series: id, from, to, isOver: (day) => day < newest, chunks: Math.ceil(chunks * width / days) }
+    }
+  }
+  return undefined
+}
 
 /**
  * Brings the rollups of all days up to date that ended while nobody looked,
@@ -100,25 +127,32 @@ const backlogSlice = 100
  */
 export const catchUpRollups = (parts: StoreParts): Effect.Effect<void> =>
   Effect.gen(function*() {
-    const { chunks, index, limits } = parts
+    const { chunks, limits } = parts
     const today = dayOf(yield* Clock.currentTimeMillis)
-    const { ids } = index
-    for (let from = 0; from < ids.length; from += backlogSlice) {
-      const due = yield* Effect.try({
-        try: () =>
-          ids.slice(from, from + backlogSlice).flatMap((series) => {
-            const days = chunks.rollupBacklog(series)
-            return days
-              .filter(({ day, points }, i) => i < days.length - 1 || day < today || points >= limits.rollupPoints)
-              .map(({ day }): SeriesDay => ({ series, day }))
-          }),
-        catch: storeError
-      })
+    const dueOf = ({ from, isOver, series, to }: Span): ReadonlyArray<SeriesDay> =>
+      chunks.rollupBacklog(series, from, to)
+        .filter(({ day, points }) => isOver(day) || day < today || points >= limits.rollupPoints)
+        .map(({ day }) => ({ series, day }))
+    let due: Array<SeriesDay> = []
+    let spans = 0
+    let looked = 0
+    const catchUp = Effect.gen(function*() {
       for (let next = 0; next < due.length; next += rollupSlice) {
         yield* roll(parts, due.slice(next, next + rollupSlice))
       }
+      due = []
+      spans = 0
+      looked = 0
       yield* nextTurn
+    })
+    for (const span of spansOf(parts)) {
+      const own = yield* Effect.try({ try: () => dueOf(span), catch: storeError })
+      due.push(...own)
+      spans++
+      looked += span.chunks
+      if (spans >= backlogSpans || looked >= backlogChunks) yield* catchUp
     }
+    yield* catchUp
   }).pipe(Effect.catchAll(({ message }) =>
     Effect.logError(`${parts.path}: rollups of earlier days could not be brought up to date: ${message}`)
   ))

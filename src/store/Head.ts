@@ -74,7 +74,9 @@ interface Row {
 export class Head {
   // In the order of their oldest arrivals, because a series leaves as a whole.
   private readonly series = new Map<number, HeadSeries>()
-  private full: Array<number> = []
+  // In the order in which they became full. Those before `firstFull` have left: to take each out would move the rest.
+  private full: Array<HeadSeries> = []
+  private firstFull = 0
   private rows: Array<Row> = []
   private bytesOfRows = 0
 
@@ -150,7 +152,7 @@ export class Head {
         if (last !== undefined) last.follower = own
       }
       last = own
-      if (own.add(time[i], value[i], fields[i]) === this.chunkPoints) this.full.push(id)
+      if (own.add(time[i], value[i], fields[i]) === this.chunkPoints) this.full.push(own)
     }
   }
 
@@ -161,13 +163,11 @@ export class Head {
    */
   due(most: number, since: number, logCap: number): ReadonlyArray<HeadSeries> {
     const due: Array<HeadSeries> = []
-    for (let i = 0; i < this.full.length && due.length < most; i++) {
-      const own = this.series.get(this.full[i])
-      // One that was flushed for another reason meanwhile may be growing again.
-      if (own !== undefined && own.count >= this.chunkPoints) due.push(own)
+    for (let i = this.firstFull; i < this.full.length && due.length < most; i++) {
+      // One in the middle may have left for another reason, and begun anew.
+      if (!this.full[i].isGone) due.push(this.full[i])
     }
     if (due.length === 0) {
-      this.full = []
       for (const own of this.series.values()) {
         if (due.length >= most || (own.since > since && this.bytesOfRows <= logCap)) break
         due.push(own)
@@ -178,12 +178,11 @@ export class Head {
 
   /** Whether {@link due} has something to give because of size. */
   isFull(logCap: number): boolean {
-    return this.full.length > 0 || this.bytesOfRows > logCap
+    return this.firstFull < this.full.length || this.bytesOfRows > logCap
   }
 
   /** Forgets series that stand in chunks now. */
   drop(ids: ReadonlyArray<number>): void {
-    const dropped = new Set(ids)
     for (const id of ids) {
       const own = this.series.get(id)
       if (own === undefined) continue
@@ -192,7 +191,10 @@ export class Head {
       // One that is gone keeps no other alive.
       own.follower = undefined
     }
-    this.full = this.full.filter((id) => !dropped.has(id))
+    while (this.firstFull < this.full.length && this.full[this.firstFull].isGone) this.firstFull++
+    if (this.firstFull * 2 <= this.full.length) return
+    this.full = this.full.slice(this.firstFull)
+    this.firstFull = 0
   }
 
   /** Forgets the rows of the log below `seq`, which were deleted. */

@@ -185,7 +185,7 @@ const make = (
       expire: (before) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
           const beforeOf = (metricType: string) => before ?? ages.before(metricType, now)
-          const older = index.olderThan(beforeOf)
+          const older = Array.from(index.olderThan(beforeOf, Infinity)).flat()
           const bounds = new Map(older.map(({ id, series }) => [id, beforeOf(series.metricType)]))
           const newest = Math.max(-Infinity, ...bounds.values())
           const left = new Map<number, { points: number; first: number }>()

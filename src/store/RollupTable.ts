@@ -40,7 +40,7 @@ export interface RollupBacklog {
 export class RollupTable extends RollupReader {
   private readonly set: Sqlite.Statement<[number, number, number, Buffer]>
   private readonly remove: Sqlite.Statement<[number, number]>
-  private readonly behind: Sqlite.Statement<[number], RollupBacklog>
+  private readonly behind: Sqlite.Statement<[series: number, from: number, to: number], RollupBacklog>
   private readonly buffer = new PointBuffer()
   private readonly rollup = new DayRollup()
 
@@ -52,7 +52,7 @@ export class RollupTable extends RollupReader {
     this.behind = db.prepare(
       `SELECT day, sum(count) AS points FROM (
         SELECT id, series, count, (first - ((first % ${DAY}) + ${DAY}) % ${DAY}) / ${DAY} AS day
-        FROM chunks WHERE series = ?
+        FROM chunks WHERE series = ? AND first >= ? AND first < ?
       ) AS placed
       WHERE id > coalesce((SELECT up_to FROM rollups WHERE series = placed.series AND day = placed.day), 0)
       GROUP BY day ORDER BY day`
@@ -84,9 +84,9 @@ export class RollupTable extends RollupReader {
     if (this.rollup.rows > 0) this.set.run(series, day, upTo, encodeRollup(this.rollup))
   }
 
-  /** The days of a series whose rollups are behind, oldest first. */
-  backlog(series: number): ReadonlyArray<RollupBacklog> {
-    return this.behind.all(series)
+  /** The days `from` ≤ day < `to` of a series whose rollups are behind, oldest first. */
+  backlog(series: number, from: number, to: number): ReadonlyArray<RollupBacklog> {
+    return this.behind.all(series, from * DAY, to * DAY)
   }
 
   /** Deletes the rollups of a series up to a day. */

@@ -58,11 +58,6 @@ export class SeriesIndex {
     return this.filled
   }
 
-  /** The ids of all series, in the order of their definitions. */
-  get ids(): ReadonlyArray<number> {
-    return Array.from(this.byId.keys())
-  }
-
   /** Series of a metric type. */
   sizeOf(metricType: string): number {
     return this.byType.get(metricType)?.size ?? 0
@@ -161,9 +156,21 @@ export class SeriesIndex {
     }
   }
 
-  /** The series that hold points older than `before` tells for their metric type. */
-  olderThan(before: (metricType: string) => number): ReadonlyArray<SeriesEntry> {
-    return Array.from(this.byId.values()).filter(({ first, series }) => first < before(series.metricType))
+  /**
+   * The series that hold points older than `before` tells for their metric type, in one list of each `size` series
+   * that are looked at; while it is walked through, they may change.
+   */
+  *olderThan(before: (metricType: string) => number, size: number): Generator<ReadonlyArray<SeriesEntry>, undefined> {
+    let older: Array<SeriesEntry> = []
+    let looked = 0
+    for (const entry of this.byId.values()) {
+      if (entry.first < before(entry.series.metricType)) older.push(entry)
+      if (++looked % size !== 0) continue
+      yield older
+      older = []
+    }
+    yield older
+    return undefined
   }
 
   /** Series that have points, among them all that the filter means; while it is walked through, they may change. */

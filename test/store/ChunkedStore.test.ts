@@ -211,6 +211,24 @@ describe("rollups of days that ended while the store was closed", () => {
       assert.ok(before.length >= 5 * (days.length - 1))
       for (const rollup of before) assert.ok(rollups().includes(rollup))
     }))
+
+  it.scoped("are made of a series of many chunks, which is looked through in pieces", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const day = 86_400_000
+      const days = Array.from({ length: 31 }, (_, i) => 20_000 + i)
+      yield* TestClock.setTime(20_030 * day + 1_000_000)
+      const options = { dataDir, flush: { chunkPoints: 1, maxAge: 0 } }
+      const many = makeSeries("test", "many", {})
+      const time = days.flatMap((own) => Array.from({ length: 400 }, (_, i) => own * day + i))
+      const points = { series: time.map(() => many), time, value: time, fields: time.map(() => undefined) }
+      yield* withStore(options, (store) => Effect.zipRight(store.commitPlain(points), settle))
+      const db = new Sqlite(path.join(dataDir, "store.db"))
+      db.exec("DELETE FROM rollups")
+      db.close()
+      yield* withStore(options, () => settle)
+      assert.deepEqual(inspect(dataDir, "SELECT day FROM rollups ORDER BY day"), days.slice(0, -1))
+    }))
 })
 
 class Stopped extends Error {}

@@ -54,15 +54,16 @@ describe("SeriesIndex", () => {
         const indexed = new SeriesIndex(0)
         const scanned = new SeriesIndex(Infinity)
         let id = 0
+        const ids: Array<number> = []
         for (const one of steps) {
           if (one._tag === "define") {
             if (indexed.idOf(one.series.key) !== undefined) continue
-            id++
+            ids.push(++id)
             // Every fifth has no points.
             const known = { points: id % 5 === 0 ? 0 : 1, first: id, last: id, newest: undefined }
             for (const index of [indexed, scanned]) index.define(id, one.series, known)
           } else if (one._tag === "free") {
-            const gone = scanned.ids.slice(one.nth, one.nth + 2)
+            const gone = ids.splice(one.nth, 2)
             for (const index of [indexed, scanned]) index.free(gone)
           } else {
             const matches = matcher(one.filter)
@@ -76,6 +77,27 @@ describe("SeriesIndex", () => {
         }
       }),
       { numRuns: 500 }
+    )
+  })
+
+  it("tells the series with points that are too old for their metric type, a part after the other", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(20), { maxLength: 40 }), fc.integer({ min: 1, max: 50 }), (oldest, size) => {
+        const index = new SeriesIndex()
+        for (const [i, first] of oldest.entries()) {
+          const own = makeSeries("o", i % 3 === 0 ? "x" : "y", { id: String(i) })
+          index.define(i, own, { points: 1, first, last: 20, newest: undefined })
+        }
+        const before = (metricType: string) => metricType === "x" ? 15 : 5
+        const told: Array<number> = []
+        for (const part of index.olderThan(before, size)) {
+          assert.ok(part.length <= size)
+          told.push(...part.map(({ id }) => id))
+          // As whoever deletes their points does.
+          index.free(part.map(({ id }) => id))
+        }
+        assert.deepEqual(told, Array.from(oldest.keys()).filter((i) => oldest[i] < (i % 3 === 0 ? 15 : 5)))
+      })
     )
   })
 })
