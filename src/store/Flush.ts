@@ -4,7 +4,7 @@ import { storeError } from "./GroupCommit.js"
 import type { HeadSeries } from "./Head.js"
 import type { StoreError } from "./MetricStore.js"
 import { nextTurn } from "../domain/nextTurn.js"
-import type { SeriesDay } from "./RollupQueue.js"
+import { type SeriesDay, sliceOf } from "./RollupQueue.js"
 import type { StoreParts } from "./StoreParts.js"
 
 /** How long to leave a file alone that could not be written. */
@@ -66,9 +66,6 @@ const flushDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>
     }
   })
 
-// Rollups of one transaction: about 5 ms of work.
-const rollupSlice = 6
-
 const roll = ({ chunks, commits }: StoreParts, due: ReadonlyArray<SeriesDay>): Effect.Effect<void, StoreError> =>
   commits.writeNow({
     run: () => {
@@ -84,7 +81,7 @@ const roll = ({ chunks, commits }: StoreParts, due: ReadonlyArray<SeriesDay>): E
 const rollDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
     while (true) {
-      const due = parts.rollups.take(rollupSlice)
+      const due = parts.rollups.take()
       if (due.length === 0) return
       yield* roll(parts, due)
     }
@@ -137,8 +134,10 @@ export const catchUpRollups = (parts: StoreParts): Effect.Effect<void> =>
     let spans = 0
     let looked = 0
     const catchUp = Effect.gen(function*() {
-      for (let next = 0; next < due.length; next += rollupSlice) {
-        yield* roll(parts, due.slice(next, next + rollupSlice))
+      for (let next = 0; next < due.length;) {
+        const days = sliceOf(due, next)
+        yield* roll(parts, due.slice(next, next + days))
+        next += days
       }
       due = []
       spans = 0

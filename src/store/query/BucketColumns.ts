@@ -1,4 +1,8 @@
+import type { ColumnRoom } from "./ColumnRoom.js"
+
 const columnNames = ["start", "count", "sum", "min", "max", "last", "lastTime", "lastSeries"] as const
+
+const none = new Float64Array(0)
 
 /**
  * The buckets of one group of series in columns, a row for each bucket that
@@ -9,29 +13,44 @@ const columnNames = ["start", "count", "sum", "min", "max", "last", "lastTime", 
 export class BucketColumns {
   rows = 0
   /** First instant of the bucket, ms since the epoch. */
-  start = new Float64Array(0)
-  count = new Float64Array(0)
-  sum = new Float64Array(0)
-  min = new Float64Array(0)
-  max = new Float64Array(0)
+  start = none
+  count = none
+  sum = none
+  min = none
+  max = none
   /** The newest value, its instant, and the series that it is of. */
-  last = new Float64Array(0)
-  lastTime = new Float64Array(0)
-  lastSeries = new Float64Array(0)
+  last = none
+  lastTime = none
+  lastSeries = none
   /** Every value of each bucket, where an aggregate needs them all. */
   readonly values: Array<Array<number>> | undefined
   private rowOf: Map<number, number> | undefined
+  /** All columns, one after another. */
+  private block: Float64Array<ArrayBuffer> | undefined
 
-  constructor(holdsValues: boolean) {
+  constructor(holdsValues: boolean, private readonly room: ColumnRoom) {
     this.values = holdsValues ? [] : undefined
   }
 
   private resize(capacity: number): void {
-    for (const name of columnNames) {
-      const resized = new Float64Array(capacity)
+    const block = this.room.take(columnNames.length * capacity)
+    columnNames.forEach((name, i) => {
+      const resized = block.subarray(i * capacity, (i + 1) * capacity)
       resized.set(this[name].subarray(0, this.rows))
       this[name] = resized
-    }
+    })
+    if (this.block !== undefined) this.room.give(this.block)
+    this.block = block
+  }
+
+  /** Gives the memory back: there are no buckets any more. */
+  clear(): void {
+    this.rows = 0
+    for (const name of columnNames) this[name] = none
+    this.rowOf = undefined
+    if (this.values !== undefined) this.values.length = 0
+    if (this.block !== undefined) this.room.give(this.block)
+    this.block = undefined
   }
 
   /** The row of the bucket that begins at `start`; −1 when there is none. */
@@ -99,7 +118,8 @@ export class BucketColumns {
 
   /** The rows in the order of time. */
   ordered(): ArrayLike<number> {
-    const order = Uint32Array.from({ length: this.rows }, (_, row) => row)
+    const order = new Uint32Array(this.rows)
+    for (let row = 0; row < order.length; row++) order[row] = row
     return this.rowOf === undefined ? order : order.sort((a, b) => this.start[a] - this.start[b])
   }
 }

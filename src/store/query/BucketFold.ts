@@ -4,6 +4,7 @@ import { makeSeries, type Series } from "../../domain/Series.js"
 import { type DayRollup, MINUTE } from "../chunk/DayRollup.js"
 import { DAY } from "../chunk/SeriesColumns.js"
 import { BucketColumns } from "./BucketColumns.js"
+import type { ColumnRoom } from "./ColumnRoom.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
 import { type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "../MetricStore.js"
 
@@ -83,13 +84,15 @@ export class BucketFold {
   private readonly holds: boolean
   private more = false
   private overfull = false
+  private readonly blanks = new Map<number, ReadonlyArray<undefined>>()
 
   constructor(
     private readonly limit: number,
     private readonly buckets: Pick<Buckets, "step" | "by">,
     private readonly aggregate: BucketAggregate,
     private readonly wanted: ReadonlyMap<number, Series>,
-    private readonly cursor: Cursor | undefined
+    private readonly cursor: Cursor | undefined,
+    private readonly room: ColumnRoom
   ) {
     this.holds = quantiles[aggregate] !== undefined
   }
@@ -116,7 +119,7 @@ export class BucketFold {
           grouped.key,
           group = {
             series: grouped,
-            buckets: new BucketColumns(this.holds)
+            buckets: new BucketColumns(this.holds, this.room)
           }
         )
       }
@@ -248,26 +251,38 @@ export class BucketFold {
     }
   }
 
+  /** The answer, once: then the buckets are gone. */
   answer(): Either.Either<QueryAnswer, QueryError> {
+    const answer = this.put()
+    for (const { buckets } of this.groups.values()) buckets.clear()
+    return answer
+  }
+
+  private put(): Either.Either<QueryAnswer, QueryError> {
     if (this.held > MAX_HELD_VALUES) return Either.left(tooManyValues(this.aggregate))
-    return this.overfull ? Either.left(tooManyBuckets) : Either.right(this.put())
+    return this.overfull ? Either.left(tooManyBuckets) : Either.right(this.chosen())
   }
 
   /** All buckets of a group, oldest first. */
   private whole({ buckets, series: { metricType, origin, tags } }: Group): SeriesPoints {
-    const time: Array<number> = []
-    const value: Array<number> = []
-    const fields: Array<undefined> = []
     const order = buckets.ordered()
+    const time = new Array<number>(order.length)
+    const value = new Array<number>(order.length)
     for (let i = 0; i < order.length; i++) {
-      time.push(buckets.start[order[i]])
-      value.push(valueOf(buckets, order[i], this.aggregate))
-      fields.push(undefined)
+      time[i] = buckets.start[order[i]]
+      value[i] = valueOf(buckets, order[i], this.aggregate)
     }
-    return { origin, metricType, tags, time, value, fields }
+    return { origin, metricType, tags, time, value, fields: this.blank(order.length) }
   }
 
-  private put(): QueryAnswer {
+  /** The fields of so many buckets, which have none; equally many share them. */
+  private blank(count: number): ReadonlyArray<undefined> {
+    const known = this.blanks.get(count) ?? new Array<undefined>(count).fill(undefined)
+    this.blanks.set(count, known)
+    return known
+  }
+
+  private chosen(): QueryAnswer {
     const keys = Array.from(this.groups.keys()).sort()
     if (!this.more && this.cursor === undefined && this.total <= this.limit) {
       const groups = keys.flatMap((key) => this.groups.get(key) ?? [])
@@ -301,7 +316,7 @@ export class BucketFold {
       const group = this.groups.get(key)
       if (own === undefined || group === undefined) continue
       const { metricType, origin, tags } = group.series
-      series.push({ origin, metricType, tags, ...own, fields: own.time.map(() => undefined) })
+      series.push({ origin, metricType, tags, ...own, fields: this.blank(own.time.length) })
     }
     const last = chosen[chosen.length - 1]
     return truncated && last !== undefined

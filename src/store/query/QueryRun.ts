@@ -4,6 +4,7 @@ import type { JsonObject } from "../../domain/Json.js"
 import type { Series } from "../../domain/Series.js"
 import { BucketFold } from "./BucketFold.js"
 import type { Columns } from "../Columns.js"
+import { ColumnRoom } from "./ColumnRoom.js"
 import { readCursor } from "./Cursor.js"
 import { type DayRollup, MINUTE } from "../chunk/DayRollup.js"
 import { type QueryAnswer, QueryError, type StoreQuery } from "../MetricStore.js"
@@ -42,6 +43,7 @@ export interface QueryRun {
   readonly addRollup: ((id: number, rollup: DayRollup, from: number, to: number) => void) | undefined
   /** Whether points of a series are told apart, so that no rollup can stand for them. */
   readonly isSearched: (id: number) => boolean
+  /** To be asked once. */
   readonly answer: () => Either.Either<QueryAnswer, QueryError>
 }
 
@@ -81,10 +83,11 @@ const maxLimit = 10_000_000
 const invalid = (message: string): Either.Either<never, QueryError> =>
   Either.left(new QueryError({ reason: "Invalid", message }))
 
-/** Begins a query over the series that its filter selected. */
+/** Begins a query over the series that its filter selected; what it holds meanwhile is of `room`. */
 export const startQuery = (
   query: StoreQuery,
-  selected: Iterable<{ readonly id: number; readonly series: Series }>
+  selected: Iterable<{ readonly id: number; readonly series: Series }>,
+  room = new ColumnRoom()
 ): Either.Either<QueryRun, QueryError> => {
   if (!(Number.isInteger(query.limit) && query.limit >= 1 && query.limit <= maxLimit)) {
     return invalid(`limit: expected a whole number from 1 to ${maxLimit}`)
@@ -116,8 +119,8 @@ export const startQuery = (
   const fold: Fold = buckets === undefined
     ? new RawFold(limit, wanted, cursor)
     : buckets.aggregate === "rate"
-    ? new RateFold(limit, buckets, wanted, cursor)
-    : new BucketFold(limit, buckets, buckets.aggregate, wanted, cursor)
+    ? new RateFold(limit, buckets, wanted, cursor, room)
+    : new BucketFold(limit, buckets, buckets.aggregate, wanted, cursor, room)
   const originalOf = (
     id: number,
     metricType: string,

@@ -1,6 +1,7 @@
 import { Either } from "effect"
 import type { Series } from "../../domain/Series.js"
 import { BucketFold, MAX_HELD_VALUES, tooManyValues } from "./BucketFold.js"
+import type { ColumnRoom } from "./ColumnRoom.js"
 import type { Cursor } from "./Cursor.js"
 import type { Buckets, QueryAnswer, QueryError } from "../MetricStore.js"
 
@@ -23,7 +24,8 @@ export class RateFold {
     private readonly limit: number,
     private readonly buckets: Buckets,
     private readonly wanted: ReadonlyMap<number, Series>,
-    private readonly cursor: Cursor | undefined
+    private readonly cursor: Cursor | undefined,
+    private readonly room: ColumnRoom
   ) {}
 
   add(id: number, time: number, value: number): void {
@@ -49,7 +51,7 @@ export class RateFold {
 
   answer(): Either.Either<QueryAnswer, QueryError> {
     if (this.held > MAX_HELD_VALUES) return Either.left(tooManyValues("rate"))
-    const sums = new BucketFold(this.limit, this.buckets, "sum", this.wanted, this.cursor)
+    const sums = new BucketFold(this.limit, this.buckets, "sum", this.wanted, this.cursor, this.room)
     const seconds = this.buckets.step / 1_000
     for (const [id, { time, value }] of this.counters) {
       const order = time.map((_, i) => i).sort((a, b) => time[a] - time[b] || a - b)

@@ -11,6 +11,7 @@ import type { DamagedBlob } from "../chunk/DamagedBlob.js"
 import { type ChunkPlace, ChunkReader } from "../ChunkReader.js"
 import type { QueryAnswer, QueryError, StoreQuery } from "../MetricStore.js"
 import { RollupReader } from "../RollupTable.js"
+import { ColumnRoom } from "./ColumnRoom.js"
 import { type QueryRun, startQuery } from "./QueryRun.js"
 
 /** Points of one series as they stood in the head, in the order of their arrival: the first `count` of each column. */
@@ -162,6 +163,7 @@ export class Scan {
     return true
   }
 
+  /** The answer, once all was read; to be asked for once. */
   answer(): Either.Either<QueryAnswer, QueryError> {
     return this.run.answer()
   }
@@ -176,6 +178,7 @@ export class Scan {
 export class ScannedFile {
   private readonly free: Array<Connection> = []
   private readonly open = new Set<Connection>()
+  private readonly room = new ColumnRoom()
 
   constructor(private readonly path: string) {}
 
@@ -194,7 +197,7 @@ export class ScannedFile {
 
   /** Opens a snapshot: the head must have been copied before. The scan is to be ended by its owner. */
   begin({ query, series }: ScanRequest): Either.Either<Scan, QueryError> {
-    return Either.map(startQuery(query, series), (run) => {
+    return Either.map(startQuery(query, series, this.room), (run) => {
       const connection = this.free.pop() ?? this.connect()
       let held = true
       const release = (): void => {
