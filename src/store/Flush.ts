@@ -129,7 +129,7 @@ export const catchUpRollups = (parts: StoreParts): Effect.Effect<void> =>
     const dueOf = ({ from, isOver, series, to }: Span): ReadonlyArray<SeriesDay> =>
       chunks.rollupBacklog(series, from, to)
         .filter(({ day, points }) => isOver(day) || day < today || points >= limits.rollupPoints)
-        .map(({ day }) => ({ series, day }))
+        .map(({ day, points }) => ({ series, day, points }))
     let due: Array<SeriesDay> = []
     let spans = 0
     let looked = 0
