@@ -43,7 +43,8 @@ export const openChunks = (dataDir: string, settling: boolean): Effect.Effect<Co
       latest: Effect.map(store.latest({}), (points) => answerOf([points.map(({ value }) => value)])),
       raw: (from, to) => ask("series", { from, to }),
       minutes: (of, from, to) => ask(of, { from, to, buckets: byMinute }),
-      minutesText: (from, to) => store.queryText(asked("group", { from, to, buckets: byMinute })),
+      minutesText: (from, to) =>
+        Effect.map(store.queryText(asked("group", { from, to, buckets: byMinute })), ({ giveBack }) => giveBack()),
       expire: (before) => store.expire(before),
       settle: Effect.repeat(Effect.delay(store.stats, "20 millis"), { until: ({ batches }) => batches === 0 })
     }

@@ -108,8 +108,10 @@ export const readingHandlers = (parts: ServerParts, audiences: LiveAudiences) =>
       .handleRaw("query", ({ request }) =>
         Either.mapLeft(parseQuery(parametersOf(request)), badParameter).pipe(
           Effect.flatMap(({ fields, query }) =>
-            Effect.map(store.queryText({ ...query, fields }), (pieces) => {
+            Effect.map(store.queryText({ ...query, fields }), ({ giveBack, pieces }) => {
               counters.queries++
+              // When it is closed, its socket holds none of them.
+              NodeHttpServerRequest.toServerResponse(request).once("close", giveBack)
               return inPieces(pieces.values())
             })
           ),

@@ -18,6 +18,7 @@ import {
 import { nextTurn } from "../domain/nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
 import { answerText } from "./query/AnswerText.js"
+import { TextMemory } from "./query/TextMemory.js"
 import { startQuery } from "./query/QueryRun.js"
 import { learnHere, makeSeriesMatcher, type SeriesMatcher } from "./query/SeriesMatcher.js"
 import { DEFAULT_MAX_LOSSES } from "./Prune.js"
@@ -53,6 +54,7 @@ const make = (
     const id = yield* storeId
     const index = new SeriesIndex()
     const live = new LiveFeed()
+    const memory = new TextMemory()
     const streams = new Map<string, StreamState>()
     const rejections = new Map<string, ReadonlyArray<Rejection>>()
     const losses: Array<StoredLoss> = []
@@ -161,7 +163,8 @@ const make = (
           return late
         }),
       query,
-      queryText: (asked) => Effect.flatMap(query(asked), (answer) => answerText(answer, asked.fields !== false)),
+      queryText: (asked) =>
+        Effect.flatMap(query(asked), (answer) => answerText(answer, asked.fields !== false, memory)),
       series: (filter) => listSeries(index, filter, learnNow),
       latest: (filter) => Effect.flatMap(Clock.currentTimeMillis, (now) => listLatest(index, filter, learnNow, now)),
       matcher: (filter) =>

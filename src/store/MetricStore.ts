@@ -124,6 +124,18 @@ export interface QueryAnswer {
   readonly cursor?: string | undefined
 }
 
+/** The text of an answer. */
+export interface QueryText {
+  /** JSON in UTF-8, in pieces that belong one after another. */
+  readonly pieces: ReadonlyArray<Uint8Array>
+  /**
+   * To be called when nobody looks at the pieces any more, not even a socket that has still to send them: there are none
+   * from then on, and their memory serves for other answers. Without it they are left to the garbage collector, whose
+   * time is taken from what stores.
+   */
+  readonly giveBack: () => void
+}
+
 /**
  * A query that cannot be answered, with what to change. `Invalid`: it means
  * nothing; `TooLarge`: it would hold more than a query may; `TooHard`: one of
@@ -254,10 +266,10 @@ export class MetricStore extends Context.Tag("metrics-collector/store/MetricStor
   readonly commitPlain: (points: Points) => Effect.Effect<ReadonlyArray<number>, StoreError>
   readonly query: (query: StoreQuery) => Effect.Effect<QueryAnswer, StoreError | QueryError>
   /**
-   * The same as the text of `GET /api/query`: JSON in UTF-8, in pieces that belong one after another. Where another
-   * thread reads, it writes too, and this one does no more than hand bytes on.
+   * The same as the text of `GET /api/query`. Where another thread reads, it writes too, and this one does no more than
+   * hand bytes on.
    */
-  readonly queryText: (query: StoreQuery) => Effect.Effect<ReadonlyArray<Uint8Array>, StoreError | QueryError>
+  readonly queryText: (query: StoreQuery) => Effect.Effect<QueryText, StoreError | QueryError>
   readonly series: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<SeriesInfo>, StoreError | QueryError>
   /** The newest point of each series; points more than 5 min in the future do not count. */
   readonly latest: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<LatestPoint>, StoreError | QueryError>

@@ -619,7 +619,9 @@ const queries: ReadonlyArray<StoreCheck> = [
       ]
       for (const query of queries) {
         const asked = { ...everything, ...query }
-        assert.deepEqual(parsedText(yield* store.queryText(asked)), wireForm(yield* store.query(asked), asked))
+        const { giveBack, pieces } = yield* store.queryText(asked)
+        assert.deepEqual(parsedText(pieces), wireForm(yield* store.query(asked), asked))
+        giveBack()
       }
       const error = yield* Effect.flip(store.queryText({ ...everything, limit: 0 }))
       assert.equal(error._tag, "QueryError")

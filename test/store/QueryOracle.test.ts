@@ -113,8 +113,9 @@ const ask = (query: StoreQuery): Effect.Effect<OracleAnswer, unknown, MetricStor
       const asked = { ...query, cursor }
       const answer = yield* store.query(asked)
       if (cursor === undefined) {
-        const text = Buffer.concat(yield* store.queryText(asked)).toString("utf8")
-        assert.equal(text, textOf(answer, asked.fields !== false))
+        const { giveBack, pieces } = yield* store.queryText(asked)
+        assert.equal(Buffer.concat(pieces).toString("utf8"), textOf(answer, asked.fields !== false))
+        giveBack()
       }
       let upTo = reached
       for (const series of answer.series) {

@@ -6,11 +6,13 @@ import { answerText } from "./AnswerText.js"
 import { judgePatterns } from "./PatternJudge.js"
 import type { QueryRunner } from "./QueryRunner.js"
 import { type Scan, ScannedFile, type ScanRequest } from "./Scan.js"
+import { TextMemory } from "./TextMemory.js"
 
 /** Works in this thread, in slices between which sockets have their turn. */
 export const makeLocalRunner = (path: string): Effect.Effect<QueryRunner, never, Scope.Scope> =>
   Effect.gen(function*() {
     const file = new ScannedFile(path)
+    const memory = new TextMemory()
     let closed = false
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -40,7 +42,10 @@ export const makeLocalRunner = (path: string): Effect.Effect<QueryRunner, never,
         Effect.flatMap(
           scan(request),
           ({ answer, damaged }) =>
-            Effect.map(answerText(answer, request.query.fields !== false), (text) => ({ answer: text, damaged }))
+            Effect.map(
+              answerText(answer, request.query.fields !== false, memory),
+              (text) => ({ answer: text, damaged })
+            )
         ),
       judge: (questions) => Effect.suspend(() => judgePatterns(questions))
     }

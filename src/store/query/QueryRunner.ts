@@ -1,5 +1,5 @@
 import type { Effect } from "effect"
-import type { QueryAnswer, QueryError, StoreError } from "../MetricStore.js"
+import type { QueryAnswer, QueryError, QueryText, StoreError } from "../MetricStore.js"
 import type { PatternQuestion, PatternVerdicts } from "./PatternJudge.js"
 import type { DamagedChunk, ScanRequest } from "./Scan.js"
 
@@ -16,10 +16,8 @@ export interface ScanResult<A> {
 export interface QueryRunner {
   /** Reads points. The request must not be older than the last point that is to be found. */
   readonly scan: (request: ScanRequest) => Effect.Effect<ScanResult<QueryAnswer>, StoreError | QueryError>
-  /** Reads points, and writes the answer as text, in pieces. */
-  readonly scanText: (
-    request: ScanRequest
-  ) => Effect.Effect<ScanResult<ReadonlyArray<Uint8Array>>, StoreError | QueryError>
+  /** Reads points, and writes the answer as text. */
+  readonly scanText: (request: ScanRequest) => Effect.Effect<ScanResult<QueryText>, StoreError | QueryError>
   /** Finds out what patterns of users say; fails when one takes too long. */
   readonly judge: (
     questions: ReadonlyArray<PatternQuestion>

@@ -6,6 +6,7 @@ import { lowerPriority } from "./lowerPriority.js"
 import { transferOf } from "./PackedPoints.js"
 import { judgePatterns } from "./PatternJudge.js"
 import { type Scan, ScannedFile, type ScannedSeries } from "./Scan.js"
+import { TextMemory } from "./TextMemory.js"
 import { type AnswerPiece, type FromWorker, piecesOf, type ToWorker, unpackRequest } from "./WorkerMessages.js"
 
 // The thread that reads for the queries of one store: what it is told and what
@@ -24,6 +25,7 @@ interface Job {
 }
 
 const file = new ScannedFile(path)
+const memory = new TextMemory()
 const named = new Map<number, Array<ScannedSeries>>()
 // In the order of their next slice.
 const scans = new Map<number, Job>()
@@ -76,7 +78,7 @@ const step = (id: number, job: Job): void => {
   scans.delete(id)
   const answer = scan.answer()
   if (Either.isLeft(answer)) refuse(id, answer.left)
-  else sendPiece(id, piecesOf(answer.right, scan.damaged, asked))
+  else sendPiece(id, piecesOf(answer.right, scan.damaged, asked, memory))
 }
 
 let turning = false
@@ -95,6 +97,10 @@ const take = (message: ToWorker): void => {
     scans.clear()
     file.close()
     port.close()
+    return
+  }
+  if (message.type === "spent") {
+    for (const room of message.rooms) memory.give(room)
     return
   }
   const { id } = message

@@ -6,6 +6,7 @@ import {
   type LatestPoint,
   type QueryAnswer,
   QueryError,
+  type QueryText,
   type SeriesFilter,
   type SeriesInfo,
   type StoreError,
@@ -32,8 +33,7 @@ export interface QueryLimits {
 /** Answers queries from snapshots of a store, beside whoever writes. */
 export interface StoreReader {
   readonly ask: (query: StoreQuery) => Effect.Effect<QueryAnswer, StoreError | QueryError>
-  /** The answer as JSON text, in pieces. */
-  readonly askText: (query: StoreQuery) => Effect.Effect<ReadonlyArray<Uint8Array>, StoreError | QueryError>
+  readonly askText: (query: StoreQuery) => Effect.Effect<QueryText, StoreError | QueryError>
   readonly series: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<SeriesInfo>, StoreError | QueryError>
   readonly latest: (filter: SeriesFilter) => Effect.Effect<ReadonlyArray<LatestPoint>, StoreError | QueryError>
   readonly matcher: (filter: SeriesFilter) => Effect.Effect<StoreMatcher, QueryError>

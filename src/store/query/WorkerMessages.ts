@@ -7,6 +7,7 @@ import { type PackedPoints, PointPacker, unpackFields } from "./PackedPoints.js"
 import type { PatternQuestion, PatternVerdicts } from "./PatternJudge.js"
 import type { ScanResult } from "./QueryRunner.js"
 import type { DamagedChunk, ScannedSeries } from "./Scan.js"
+import type { TextMemory } from "./TextMemory.js"
 
 /** A {@link ScannedSeries} of whose head there are `count` points in the piece that it comes with. */
 interface PackedSeries extends Omit<ScannedSeries, "head"> {
@@ -46,6 +47,7 @@ export interface AnswerPart {
  * - `scan`: all series were named: open the snapshot now, and answer the first part, or piece of text
  * - `more`: answer the next
  * - `end`: forget the job
+ * - `spent`: memory of text that was read, to write into again
  * - `close`: end by yourself
  */
 export type ToWorker =
@@ -54,6 +56,7 @@ export type ToWorker =
   | { readonly type: "more"; readonly id: number }
   | { readonly type: "judge"; readonly id: number; readonly questions: ReadonlyArray<PatternQuestion> }
   | { readonly type: "end"; readonly id: number }
+  | { readonly type: "spent"; readonly rooms: ReadonlyArray<ArrayBuffer> }
   | { readonly type: "close" }
 
 /** A piece of an answer: a part of it, or of its text, of which the last carries `end`. */
@@ -151,17 +154,18 @@ export function* packAnswer(
   return undefined
 }
 
-/** Takes an answer apart in the form that was asked for. */
+/** Takes an answer apart in the form that was asked for; text is written into `memory`. */
 export function* piecesOf(
   answer: QueryAnswer,
   damaged: ReadonlyArray<DamagedChunk>,
-  { form, query }: Pick<Extract<ToWorker, { readonly type: "scan" }>, "form" | "query">
+  { form, query }: Pick<Extract<ToWorker, { readonly type: "scan" }>, "form" | "query">,
+  memory: TextMemory
 ): Generator<AnswerPiece, undefined> {
   if (form === "part") {
     for (const part of packAnswer(answer, damaged)) yield { type: "part", part }
     return undefined
   }
-  for (const { bytes, isLast } of writeAnswer(answer, query.fields !== false)) {
+  for (const { bytes, isLast } of writeAnswer(answer, query.fields !== false, memory)) {
     yield { type: "text", bytes, end: isLast ? { damaged } : undefined }
   }
   return undefined

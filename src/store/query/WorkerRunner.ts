@@ -64,6 +64,12 @@ class ReadingThread {
     if (this.waiting.size === 0) this.worker.unref()
   }
 
+  /** Gives memory of text back to it, where nobody took it away. */
+  give(pieces: ReadonlyArray<Uint8Array<ArrayBuffer>>): void {
+    const rooms = pieces.flatMap(({ buffer }) => buffer.byteLength === 0 ? [] : [buffer])
+    if (rooms.length > 0 && this.gone === undefined) this.post({ type: "spent", rooms }, rooms)
+  }
+
   post(message: ToWorker, transfer: ReadonlyArray<ArrayBuffer> = []): void {
     this.worker.postMessage(message, transfer)
   }
@@ -173,7 +179,10 @@ export const makeWorkerRunner = (path: string, script: URL): Effect.Effect<Query
     const read = <A>(
       { query, series }: ScanRequest,
       form: AnswerPiece["type"],
-      take: (reply: FromWorker) => Effect.Effect<ScanResult<A> | undefined, StoreError | QueryError>
+      take: (
+        reply: FromWorker,
+        thread: ReadingThread
+      ) => Effect.Effect<ScanResult<A> | undefined, StoreError | QueryError>
     ): Effect.Effect<ScanResult<A>, StoreError | QueryError> =>
       job((thread, id) =>
         Effect.gen(function*() {
@@ -181,10 +190,10 @@ export const makeWorkerRunner = (path: string, script: URL): Effect.Effect<Query
             thread.post({ type: "series", id, part }, transferOf(part.points))
             yield* nextTurn
           }
-          let result = yield* take(yield* thread.ask({ type: "scan", id, query, form }))
+          let result = yield* take(yield* thread.ask({ type: "scan", id, query, form }), thread)
           while (result === undefined) {
             yield* nextTurn
-            result = yield* take(yield* thread.ask({ type: "more", id }))
+            result = yield* take(yield* thread.ask({ type: "more", id }), thread)
           }
           return result
         })
@@ -202,11 +211,15 @@ export const makeWorkerRunner = (path: string, script: URL): Effect.Effect<Query
         }),
       scanText: (request) =>
         Effect.suspend(() => {
-          const text: Array<Uint8Array> = []
-          return read(request, "text", (reply) => {
+          const pieces: Array<Uint8Array<ArrayBuffer>> = []
+          return read(request, "text", (reply, thread) => {
             if (reply.type !== "text") return failOf(reply)
-            text.push(reply.bytes)
-            return Effect.succeed(reply.end === undefined ? undefined : { answer: text, damaged: reply.end.damaged })
+            pieces.push(reply.bytes)
+            return Effect.succeed(
+              reply.end === undefined
+                ? undefined
+                : { answer: { pieces, giveBack: () => thread.give(pieces.splice(0)) }, damaged: reply.end.damaged }
+            )
           })
         }),
       judge: (questions) =>

@@ -180,6 +180,34 @@ describe("a thread that reads for queries", () => {
       assert.ok(own.told().includes("judge"))
     }))
 
+  it.scoped("writes into memory that was given back, and into no other", () =>
+    Effect.gen(function*() {
+      const own = yield* watched("")
+      const many = Array.from({ length: 40_000 }, (_, i) => i)
+      yield* own.store.commitPlain({
+        series: many.map(() => series),
+        time: many.map((i) => 1_000 + i),
+        value: many.map((i) => i / 3),
+        fields: many.map(() => undefined)
+      })
+      const ask = own.store.queryText({ ...everything, limit: 100_000, fields: false })
+      const textOf = (pieces: ReadonlyArray<Uint8Array>): string => Buffer.concat(pieces).toString("utf8")
+      const kept = yield* ask
+      const text = textOf(kept.pieces)
+      assert.ok(kept.pieces.length > 2)
+      assert.match(text, /\[40999,13333\]\]\}\],"truncated":false\}$/)
+      for (let i = 0; i < 5; i++) {
+        const lent = yield* ask
+        const [first] = lent.pieces
+        assert.equal(textOf(lent.pieces), text)
+        lent.giveBack()
+        lent.giveBack()
+        assert.deepEqual([lent.pieces.length, first.length], [0, 0])
+      }
+      assert.equal(textOf(kept.pieces), text)
+      assert.equal(own.told().filter((type) => type === "spent").length, 5)
+    }))
+
   it.scoped(
     "reads no point twice and misses none that leaves the head for a chunk meanwhile",
     () =>
