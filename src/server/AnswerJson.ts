@@ -1,4 +1,6 @@
+import { Effect } from "effect"
 import type { JsonObject } from "../domain/Json.js"
+import { nextTurn } from "../domain/nextTurn.js"
 import type { Points, Series } from "../domain/Series.js"
 import type { LatestPoint, SeriesInfo, StoredLoss } from "../store/MetricStore.js"
 import { identityJson } from "../store/query/AnswerText.js"
@@ -8,18 +10,24 @@ const number = (value: number): string => Number.isFinite(value) ? String(value 
 
 const encoder = new TextEncoder()
 
-// Entries written in one piece of text: about 2 ms of work.
-const pieceEntries = 1_000
+// Text of one piece: writing as much takes about 2 ms.
+const pieceLength = 262_144
 
-/** Writes a list as JSON, in pieces, each when it is asked for. */
-function* listJson<A>(list: ReadonlyArray<A>, write: (entry: A) => string): Generator<Uint8Array, undefined> {
-  for (let from = 0; from === 0 || from < list.length; from += pieceEntries) {
-    const to = from + pieceEntries
-    const entries = list.slice(from, to).map(write).join(",")
-    yield encoder.encode(`${from === 0 ? "[" : ","}${entries}${to >= list.length ? "]" : ""}`)
-  }
-  return undefined
-}
+/** Writes a list as JSON, in pieces of some 256 KiB; others have their turn after each. */
+const listJson = <A>(list: ReadonlyArray<A>, write: (entry: A) => string): Effect.Effect<ReadonlyArray<Uint8Array>> =>
+  Effect.gen(function*() {
+    const pieces: Array<Uint8Array> = []
+    let text = "["
+    for (let i = 0; i < list.length; i++) {
+      text += i === 0 ? write(list[i]) : `,${write(list[i])}`
+      if (text.length < pieceLength) continue
+      pieces.push(encoder.encode(text))
+      text = ""
+      yield* nextTurn
+    }
+    pieces.push(encoder.encode(`${text}]`))
+    return pieces
+  })
 
 const seriesEntry = (series: SeriesInfo): SeriesEntry => ({
   origin: series.origin,
@@ -33,7 +41,7 @@ const seriesEntry = (series: SeriesInfo): SeriesEntry => ({
 })
 
 /** Writes series as the array of `/api/series`, in pieces. */
-export const seriesJson = (series: ReadonlyArray<SeriesInfo>): Generator<Uint8Array, undefined> =>
+export const seriesJson = (series: ReadonlyArray<SeriesInfo>): Effect.Effect<ReadonlyArray<Uint8Array>> =>
   listJson(series, (own) => JSON.stringify(seriesEntry(own)))
 
 /** The entry of a loss in `/api/losses`. */
@@ -56,7 +64,7 @@ const entryJson = (series: Series, time: number, value: number, fields: JsonObje
   }}`
 
 /** Writes the newest points as the array of `/api/latest`, in pieces. */
-export const latestJson = (points: ReadonlyArray<LatestPoint>): Generator<Uint8Array, undefined> =>
+export const latestJson = (points: ReadonlyArray<LatestPoint>): Effect.Effect<ReadonlyArray<Uint8Array>> =>
   listJson(points, ({ fields, series, time, value }) => entryJson(series, time, value, fields))
 
 /**

@@ -112,8 +112,13 @@ export const makeBodyIngest = (parts: ServerParts): BodyIngest => {
     commit: Effect.Effect<CommitResult, StoreError | StreamOwnedError>
   ): Effect.Effect<CommitResult, Refused> =>
     commit.pipe(
-      Effect.catchTag("StreamOwnedError", () => Effect.zipRight(store.openStreams([writer], auth.isCurrentOwner), commit)),
-      Effect.catchTags({ StoreError: ofStore, StreamOwnedError: (error) => Effect.fail(ofOwner(error)) })
+      Effect.catchTag("StreamOwnedError", () =>
+        Effect.zipRight(store.openStreams([writer], auth.isCurrentOwner), commit)),
+      Effect.catchTags({
+        StoreError: ofStore,
+        StreamOwnedError: (error) =>
+          Effect.fail(ofOwner(error))
+      })
     )
 
   const batch = (frame: BatchFrame, writer: StreamWriter): Effect.Effect<CommitResult, Refused> => {

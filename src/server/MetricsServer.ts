@@ -1,7 +1,7 @@
 import { HttpApiBuilder, type HttpApp } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Clock, Context, Deferred, Duration, Effect, Layer, Redacted, type Scope } from "effect"
-import { MetricStore } from "../store/MetricStore.js"
+import { MetricStore, type QueryError, type StoreError } from "../store/MetricStore.js"
 import type { PipelineSnapshot } from "../telemetry/PipelineStatus.js"
 import { Api } from "../wire/Api.js"
 import { Auth, isLoopback } from "./Auth.js"
@@ -22,6 +22,7 @@ import { ServerError } from "./ServerError.js"
 import type { ServerParts } from "./ServerParts.js"
 import { sessionHandlers } from "./SessionHandlers.js"
 import { StreamWays } from "./StreamWays.js"
+import { makeWrittenAnswers } from "./WrittenAnswers.js"
 
 /** How a server listens and whom it lets in. */
 export interface MetricsServerOptions {
@@ -43,6 +44,8 @@ export interface MetricsServerOptions {
   readonly maxInFlightBytes?: number | undefined
   /** Most bytes of answers to `/metrics` that wait for their readers before another is begun; 64 MiB by default. */
   readonly maxScrapeBytes?: number | undefined
+  /** Most bytes of lists and answers to queries that wait for their readers before another is begun; 256 MiB by default. */
+  readonly maxAnswerBytes?: number | undefined
   /** Most bytes of live events that are kept for further readers who asked for the same; 16 MiB by default. */
   readonly maxLiveBytes?: number | undefined
   /** How long a request may take to arrive, body included; 60 s by default. */
@@ -105,15 +108,19 @@ const urlOf = (host: string, port: number, secure: boolean): string => {
 
 /** Bounds of what is kept for readers. */
 interface ReadingLimits {
+  readonly maxAnswerBytes: number
   readonly maxLiveBytes: number
   readonly maxScrapeBytes: number
 }
 
-const requestHandler = (parts: ServerParts, { maxLiveBytes, maxScrapeBytes }: ReadingLimits) =>
+const requestHandler = (parts: ServerParts, { maxAnswerBytes, maxLiveBytes, maxScrapeBytes }: ReadingLimits) =>
   Effect.gen(function*() {
     const groups = Layer.mergeAll(
       ingestHandlers(parts),
-      readingHandlers(parts, new LiveAudiences(maxLiveBytes)),
+      readingHandlers(parts, {
+        answers: yield* makeWrittenAnswers<StoreError | QueryError>(maxAnswerBytes),
+        audiences: new LiveAudiences(maxLiveBytes)
+      }),
       operatingHandlers(parts, yield* makeScrape(parts, maxScrapeBytes)),
       sessionHandlers(parts)
     )
@@ -154,6 +161,7 @@ const make = (
     yield* positive("stallTimeout", Math.ceil(Duration.toMillis(stallTimeout)))
     const maxConnections = yield* positive("maxConnections", options.maxConnections ?? 10_000)
     const maxScrapeBytes = yield* positive("maxScrapeBytes", options.maxScrapeBytes ?? 67_108_864)
+    const maxAnswerBytes = yield* positive("maxAnswerBytes", options.maxAnswerBytes ?? 268_435_456)
     const maxLiveBytes = yield* positive("maxLiveBytes", options.maxLiveBytes ?? 16_777_216)
     const auth = yield* authOf(host, options)
     const incidents = yield* makeIncidents
@@ -185,7 +193,7 @@ const make = (
       stallTimeout,
       maxConnections,
       incidents,
-      onRequest: yield* requestHandler(parts, { maxLiveBytes, maxScrapeBytes }),
+      onRequest: yield* requestHandler(parts, { maxAnswerBytes, maxLiveBytes, maxScrapeBytes }),
       onUpgrade: sockets.upgrade,
       goAway: Effect.zipRight(Deferred.succeed(parts.stopping, undefined), sockets.goAway),
       terminate: sockets.terminate

@@ -1,16 +1,16 @@
 import { Headers, HttpApiBuilder, type HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
-import { Effect, Either, Option, Stream } from "effect"
-import type { QueryError, StoreError } from "../store/MetricStore.js"
+import { Effect, Either } from "effect"
+import type { QueryError, SeriesFilter, StoreError } from "../store/MetricStore.js"
 import { Api } from "../wire/Api.js"
 import { latestJson, seriesJson } from "./AnswerJson.js"
 import { storeProblem } from "./Ingest.js"
 import { liveEvents } from "./Live.js"
 import type { LiveAudiences } from "./LiveAudiences.js"
-import { nextTurn } from "../domain/nextTurn.js"
 import { parseFilter, parseQuery } from "./QueryParameters.js"
 import { Refused, refusedResponse } from "./Refused.js"
 import type { ServerParts } from "./ServerParts.js"
+import type { Pieces, WrittenAnswers } from "./WrittenAnswers.js"
 
 /** The parameters of a request's URL. */
 export const parametersOf = (request: { readonly url: string }): URLSearchParams => {
@@ -76,56 +76,59 @@ export const refuseReading = (
 
 const contentType = "application/json"
 
-/** Sends the pieces of a JSON text, giving sockets a turn between two of them. */
-const inPieces = (pieces: Iterator<Uint8Array>): HttpServerResponse.HttpServerResponse => {
-  const first = pieces.next()
-  const second = first.done === true ? first : pieces.next()
-  if (first.done !== true && second.done === true) return HttpServerResponse.uint8Array(first.value, { contentType })
-  const rest = Stream.repeatEffectOption(Effect.flatMap(nextTurn, () => {
-    const piece = pieces.next()
-    return piece.done === true ? Effect.fail(Option.none()) : Effect.succeed(piece.value)
-  }))
-  return HttpServerResponse.stream(
-    Stream.concat(
-      Stream.fromIterable([first, second].flatMap((piece) => piece.done === true ? [] : [piece.value])),
-      rest
-    ),
-    { contentType }
-  )
+/** What is kept for those who read. */
+export interface ReadingParts {
+  /** Readers of `/api/live`. */
+  readonly audiences: LiveAudiences
+  /** Answers of `/api/series`, `/api/query` and `/api/latest`. */
+  readonly answers: WrittenAnswers<StoreError | QueryError>
 }
 
-/** `/api/series`, `/api/query`, `/api/latest` and `/api/live`, whose readers are `audiences`. */
-export const readingHandlers = (parts: ServerParts, audiences: LiveAudiences) => {
+/** `/api/series`, `/api/query`, `/api/latest` and `/api/live`. */
+export const readingHandlers = (parts: ServerParts, { answers, audiences }: ReadingParts) => {
   const { counters, store } = parts
+
+  /** A list of all series that a filter means: there may be a million, and many who ask. */
+  const listed = (
+    name: "series" | "latest",
+    request: HttpServerRequest.HttpServerRequest,
+    list: (filter: SeriesFilter) => Effect.Effect<Pieces, StoreError | QueryError>
+  ) =>
+    Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
+      Effect.flatMap((filter) => answers.forAll(JSON.stringify([name, filter]), list(filter), contentType)),
+      Effect.catchAll(refuseReading(parts, request))
+    )
+
   return HttpApiBuilder.group(Api, "reading", (handlers) =>
     handlers
       .handleRaw("series", ({ request }) =>
-        Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
-          Effect.flatMap(store.series),
-          Effect.map((series) => inPieces(seriesJson(series))),
-          Effect.catchAll(refuseReading(parts, request))
-        ))
+        listed("series", request, (filter) => Effect.flatMap(store.series(filter), seriesJson)))
       .handleRaw("query", ({ request }) =>
         Either.mapLeft(parseQuery(parametersOf(request)), badParameter).pipe(
           Effect.flatMap(({ fields, query }) =>
-            Effect.map(store.queryText({ ...query, fields }), ({ giveBack, pieces }) => {
-              counters.queries++
-              // When it is closed, its socket holds none of them.
-              NodeHttpServerRequest.toServerResponse(request).once("close", giveBack)
-              return inPieces(pieces.values())
-            })
+            answers.forOne(
+              Effect.map(store.queryText({ ...query, fields }), ({ giveBack, pieces }) => {
+                // When it is closed, its socket holds none of them.
+                NodeHttpServerRequest.toServerResponse(request).once("close", giveBack)
+                return pieces
+              }),
+              contentType
+            )
           ),
+          Effect.tap(() => {
+            counters.queries++
+          }),
           Effect.catchAll(refuseReading(parts, request))
         ))
       .handleRaw("latest", ({ request }) =>
-        Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
-          Effect.flatMap(store.latest),
-          Effect.map((points) => inPieces(latestJson(points))),
-          Effect.catchAll(refuseReading(parts, request))
-        ))
+        listed("latest", request, (filter) =>
+          Effect.flatMap(store.latest(filter), latestJson)))
       .handleRaw("live", ({ request }) =>
         Either.mapLeft(parseFilter(parametersOf(request)), badParameter).pipe(
-          Effect.flatMap((filter) => Effect.map(store.matcher(filter), (matcher) => audiences.join(filter, matcher))),
+          Effect.flatMap((filter) =>
+            Effect.map(store.matcher(filter), (matcher) =>
+              audiences.join(filter, matcher))
+          ),
           Effect.map((join) =>
             HttpServerResponse.stream(liveEvents(store, counters, join, parts.stopping), {
               contentType: "text/event-stream",

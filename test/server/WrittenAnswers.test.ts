@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import * as Http from "node:http"
 import { MetricStore } from "../../src/store/MetricStore.js"
+import { latestJson, seriesJson } from "../../src/server/AnswerJson.js"
 import { memoryStore, post, request, startServer } from "./TestServer.js"
 
 const many = 20
@@ -9,15 +10,17 @@ const many = 20
 /** A store that counts how often it was read, and lets nobody read before `open` is done. */
 const gatedStore = Effect.map(Deferred.make<void>(), (open) => {
   const reads = { begun: 0 }
+  const gated = <A, E>(read: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      reads.begun++
+      return Effect.zipRight(Deferred.await(open), read)
+    })
   const layer = Layer.effect(
     MetricStore,
     Effect.map(MetricStore, (store) => ({
       ...store,
-      latest: (filter) =>
-        Effect.suspend(() => {
-          reads.begun++
-          return Effect.zipRight(Deferred.await(open), store.latest(filter))
-        })
+      latest: (filter) => gated(store.latest(filter)),
+      series: (filter) => gated(store.series(filter))
     }))
   ).pipe(Layer.provideMerge(memoryStore))
   return { open, reads, layer }
@@ -33,6 +36,27 @@ const arrived = (server: { readonly port: number }, path: string, count: number)
     yield* Effect.repeatN(request(server, "/healthz"), 20)
     return askers
   })
+
+/** Asks and does not read: the answer has begun. */
+const askSilently = (server: { readonly port: number }, path: string) =>
+  Effect.acquireRelease(
+    Effect.async<Http.ClientRequest, Error>((resume) => {
+      const outgoing = Http.get({ host: "127.0.0.1", port: server.port, path, agent: false }, () => {
+        resume(Effect.succeed(outgoing))
+      })
+      outgoing.on("error", (error) => resume(Effect.fail(error)))
+    }),
+    (outgoing) => Effect.sync(() => outgoing.destroy())
+  )
+
+/** Stores 9,000 series of a metric type, which are listed in 10 MB: more than sockets hold for who does not read. */
+const postMany = (server: { readonly port: number }) => {
+  const series = Array.from({ length: 9_000 }, (_, i) => ({
+    ...metric,
+    metadata: { host: "h".repeat(1_000), item: String(i) }
+  }))
+  return Effect.forEach([0, 4_500], (from) => post(server, series.slice(from, from + 4_500)), { discard: true })
+}
 
 describe("scrapes", () => {
   it.scopedLive("are written once for all who ask at the same time, in both formats", () =>
@@ -91,25 +115,83 @@ describe("scrapes", () => {
   it.scopedLive("are refused while too many bytes wait for clients that do not read, and given when these are gone", () =>
     Effect.gen(function*() {
       const server = yield* startServer({ maxScrapeBytes: 1 })
-      const series = Array.from({ length: 40_000 }, (_, i) => ({
-        ...metric,
-        metadata: { host: "h".repeat(200), item: String(i % 9_000) },
-        metric_type: `m${Math.floor(i / 9_000)}`
-      }))
-      for (let from = 0; from < series.length; from += 10_000) yield* post(server, series.slice(from, from + 10_000))
-      const silent = yield* Effect.acquireRelease(
-        Effect.async<Http.ClientRequest, Error>((resume) => {
-          const outgoing = Http.get({ host: "127.0.0.1", port: server.port, path: "/metrics", agent: false }, () => {
-            // The answer has begun, and nobody reads it.
-            resume(Effect.succeed(outgoing))
-          })
-          outgoing.on("error", (error) => resume(Effect.fail(error)))
-        }),
-        (outgoing) => Effect.sync(() => outgoing.destroy())
-      )
+      yield* postMany(server)
+      const silent = yield* askSilently(server, "/metrics")
       const refused = yield* request(server, "/metrics")
       expect(refused).toMatchObject({ status: 503, json: { code: "busy" }, headers: { "retry-after": "5" } })
       silent.destroy()
       yield* request(server, "/metrics").pipe(Effect.repeat({ until: ({ status }) => status === 200 }))
     }).pipe(Effect.provide(memoryStore)))
+})
+
+describe("lists of series and newest points", () => {
+  it.scopedLive("are read and written once for all who ask for the same at the same time", () =>
+    Effect.gen(function*() {
+      const { layer, open, reads } = yield* gatedStore
+      yield* Effect.gen(function*() {
+        const server = yield* startServer()
+        yield* post(server, [metric, { ...metric, origin: "b" }])
+        yield* arrived(server, "/api/series", 1)
+        const later = yield* arrived(server, "/api/series", many)
+        const others = yield* arrived(server, "/api/series?origin=b", many)
+        const latest = yield* arrived(server, "/api/latest", many)
+        yield* Deferred.succeed(open, undefined)
+        const origins = (asked: typeof later) =>
+          Effect.map(
+            Fiber.join(Fiber.all(asked)),
+            (answers) => Array.from(new Set(answers.map(({ text }) => text.match(/"origin":"."/g)?.join() ?? text)))
+          )
+        expect(yield* origins(later)).toEqual(["\"origin\":\"a\",\"origin\":\"b\""])
+        expect(yield* origins(others)).toEqual(["\"origin\":\"b\""])
+        expect(yield* origins(latest)).toEqual(["\"origin\":\"a\",\"origin\":\"b\""])
+        // Two are read at a time: the first, and the first with the other filter; then for those who came meanwhile, and
+        // for all who asked for the newest points.
+        expect(reads.begun).toBe(5)
+      }).pipe(Effect.provide(layer))
+    }))
+
+  it.scopedLive("and answers to queries are refused while too many bytes wait for clients that do not read", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer({ maxAnswerBytes: 1 })
+      yield* postMany(server)
+      const paths = ["/api/series", "/api/latest", "/api/query?metric_type=m"]
+      for (const path of paths) {
+        const silent = yield* askSilently(server, path)
+        for (const other of paths) {
+          expect(yield* request(server, other), `${other} while ${path}`).toMatchObject({
+            status: 503,
+            json: { code: "busy" },
+            headers: { "retry-after": "5" }
+          })
+        }
+        expect(yield* request(server, "/metrics?limit=1")).toMatchObject({ status: 200 })
+        silent.destroy()
+        yield* request(server, path).pipe(Effect.repeat({ until: ({ status }) => status === 200 }))
+      }
+    }).pipe(Effect.provide(memoryStore)))
+
+  it.effect("are written in pieces of some 256 KiB, however long their entries are", () =>
+    Effect.gen(function*() {
+      const entries = (size: number) =>
+        Array.from({ length: 1_000 }, (_, i) => ({
+          series: { origin: "o", metricType: "m", tags: {}, key: `${i}` },
+          time: i,
+          value: i,
+          fields: { text: "ä".repeat(size) }
+        }))
+      for (const [size, most] of [[1, 300_000], [4_000, 600_000]] as const) {
+        const points = entries(size)
+        const pieces = yield* latestJson(points)
+        expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(most)
+        expect(JSON.parse(Buffer.concat(pieces).toString("utf8"))).toEqual(points.map(({ fields, time, value }) => ({
+          origin: "o",
+          metric_type: "m",
+          tags: {},
+          timestamp: time,
+          value,
+          fields
+        })))
+      }
+      expect(Buffer.concat(yield* seriesJson([])).toString("utf8")).toBe("[]")
+    }))
 })
