@@ -40,7 +40,7 @@ if (values.help) {
   console.log(
     `Measures this package beside its peers (Linux). Nothing is installed: what is not there is skipped, and said.
 
-  --seconds N      how long each agent is watched, after 10 s for its start (default 60)
+  --seconds N      how long each agent is watched, after 10 s for its start (default 60); this package also after 10 min
   --only NAME      only this part; repeatable: ${parts.map(({ name }) => name).join(", ")}
   --modules DIR    folder whose node_modules holds peers from npm (default: this one)
   --results FILE   keeps what was measured in a file, and reads what it holds: parts can be measured one at a time

@@ -127,12 +127,12 @@ ${results.provenances.join("; ")}. One after another on the same host; what need
 /proc. A ratio is the peer's figure by this package's: above 1 the peer needs more.
 
 Watching this host each second for ${seconds} s, after 10 s for the start: processor, memory, disks, network, load. This
-package keeps every value on disk until its server has acknowledged it; of the others none, as set up here, keeps anything for a
-server that is away.${serverText(results)} collectd
-sends to a socket of the benchmark, which counts what comes; node_exporter is asked by the benchmark. How many values each
-gives is its own choice, which is why the cost of a value stands beside that of the whole. A program on Node.js needs more
-at first, while its code is compiled: the second row is the first one later. Memory of processes that share pages counts
-for each.
+package keeps every value on disk until its server has acknowledged it; of the others none, as set up here, keeps
+anything for a server that is away.${serverText(results)} collectd sends to a socket of the benchmark, which counts what
+comes; node_exporter is asked by the benchmark. How many values each gives is its own choice, which is why the cost of a
+value stands beside that of the whole. A program on Node.js needs more at first, while its code is compiled: the first
+row, by which the ratios are, is that of an agent that has been running for a while, the second that of one that has
+just begun. Memory of processes that share pages counts for each.
 
 ${table(agents, results, agentColumns, ({ cpu, seconds }) => cpu / seconds)}
 
