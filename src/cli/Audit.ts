@@ -6,8 +6,10 @@ import { auditSender, type StreamAudit } from "./AuditReport.js"
 import { failure, toFailure } from "./CliFailure.js"
 import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
 import { dataDirOption } from "./DataDirectory.js"
+import { foldWords } from "./Fold.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
+import { stdoutWidth } from "./Stdout.js"
 import { renderTable } from "./Table.js"
 
 const options = {
@@ -31,17 +33,18 @@ const counts = [
   ["MISSING", "missing"]
 ] as const
 
-const reportText = (sender: string, streams: ReadonlyArray<StreamAudit>): string => {
+const reportText = (sender: string, streams: ReadonlyArray<StreamAudit>, width: number): string => {
   const total = (of: typeof counts[number][1]): number => streams.reduce((sum, stream) => sum + stream[of], 0)
+  const prose = (text: string): ReadonlyArray<string> => foldWords([printableLine(text).split(" ")], width)
   const shown = counts.filter(([, of]) => of !== "unverified" || total(of) > 0)
   return [
-    `Sender ${sender}`,
+    ...foldWords([["Sender", printableLine(sender)]], width),
     "",
     renderTable(
       [
         { heading: "STREAM" },
         ...shown.map(([heading]) => ({ heading, right: true })),
-        { heading: "" }
+        { heading: "RESULT" }
       ],
       [
         ...streams.map((stream) => [
@@ -50,11 +53,12 @@ const reportText = (sender: string, streams: ReadonlyArray<StreamAudit>): string
           stream.differences.length === 0 ? "agrees" : "DIFFERS"
         ]),
         ["all", ...shown.map(([, of]) => String(total(of))), ""]
-      ]
+      ],
+      width
     ),
     ...streams.flatMap(({ differences, notes, stream }) => [
-      ...differences.map((text) => printableLine(`${stream}: ${text}`)),
-      ...notes.map((text) => printableLine(`${stream}: note: ${text}`))
+      ...differences.flatMap((text) => prose(`${stream}: ${text}`)),
+      ...notes.flatMap((text) => prose(`${stream}: note: ${text}`))
     ])
   ].join("\n")
 }
@@ -76,7 +80,7 @@ export const auditCommand = Command.make("audit", options, (options) =>
       yield* Console.log(
         options.format === "json"
           ? printableJson({ sender: after.sender, streams })
-          : reportText(after.sender, streams)
+          : reportText(after.sender, streams, yield* stdoutWidth)
       )
       const different = streams.filter(({ differences }) => differences.length > 0).length
       if (different > 0) return yield* failure(`${different} of ${streams.length} streams differ`)

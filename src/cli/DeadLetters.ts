@@ -11,6 +11,7 @@ import { type CliFailure, failure, misuse } from "./CliFailure.js"
 import { dataDirOption } from "./DataDirectory.js"
 import { type CommandHelp, groupHelp, helpOf } from "./Help.js"
 import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
+import { stdoutWidth } from "./Stdout.js"
 import { renderTable } from "./Table.js"
 
 const choiceOptions = {
@@ -52,7 +53,8 @@ const listCommand = Command.make(
           String(offset),
           reason,
           metric ?? "(could not be read)"
-        ])
+        ]),
+        yield* stdoutWidth
       ))
     }).pipe(Effect.scoped)
 )

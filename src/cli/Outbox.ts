@@ -8,9 +8,10 @@ import { failure, misuse } from "./CliFailure.js"
 import { dataDirOption } from "./DataDirectory.js"
 import { deadLettersCommand, deadLettersHelp } from "./DeadLetters.js"
 import { drainCommand, drainHelp } from "./Drain.js"
+import { renderFields } from "./Fields.js"
 import { type CommandHelp, groupHelp, helpOf } from "./Help.js"
 import { existingOutbox, formatOption, ofOutboxError } from "./OutboxOptions.js"
-import { writeStdout } from "./Stdout.js"
+import { stdoutWidth, writeStdout } from "./Stdout.js"
 import { renderTable } from "./Table.js"
 
 /** Metrics that will never reach the store. */
@@ -108,22 +109,39 @@ const summaryOf = (path: string, status: OutboxFileStatus, letters: ReadonlyArra
 
 type Summary = ReturnType<typeof summaryOf>
 
-const statusText = (summary: Summary, now: number): string => {
+const statusText = (summary: Summary, now: number, width: number): string => {
   const ago = (time: number): string => `${formatAge(now - time)} (${formatIso(time)})`
   return [
-    `Sender        ${summary.sender}`,
-    `Outbox        ${summary.path}`,
-    `Opened        ${
-      summary.openedAt === null
-        ? "by no process now"
-        : `${ago(summary.openedAt)}, by a process that runs or did not end by itself`
-    }`,
-    `Pending       ${summary.pending} metrics in ${summary.batches} batches, ${formatSize(summary.bytes)}`,
-    ...(summary.oldest === null ? [] : [`Oldest        ${ago(summary.oldest)}`]),
-    `Dead letters  ${summary.deadLetters}`,
-    `Losses        ${summary.undeclaredLosses} metrics not yet declared to the server` +
-    (summary.undeclaredUnknown === 0 ? "" : `, and ${summary.undeclaredUnknown} losses of unknown count`),
-    ...(summary.unverified === 0 ? [] : [`Unverified    ${summary.unverified} metrics that plain mode delivered`]),
+    ...renderFields(
+      [
+        { label: "Sender", value: printable(summary.sender) },
+        { label: "Outbox", value: printable(summary.path) },
+        {
+          label: "Opened",
+          value: summary.openedAt === null
+            ? "by no process now"
+            : `${ago(summary.openedAt)}, by a process that runs or did not end by itself`,
+          prose: true
+        },
+        {
+          label: "Pending",
+          value: `${summary.pending} metrics in ${summary.batches} batches, ${formatSize(summary.bytes)}`,
+          prose: true
+        },
+        ...(summary.oldest === null ? [] : [{ label: "Oldest", value: ago(summary.oldest), prose: true }]),
+        { label: "Dead letters", value: String(summary.deadLetters) },
+        {
+          label: "Losses",
+          value: `${summary.undeclaredLosses} metrics not yet declared to the server` +
+            (summary.undeclaredUnknown === 0 ? "" : `, and ${summary.undeclaredUnknown} losses of unknown count`),
+          prose: true
+        },
+        ...(summary.unverified === 0
+          ? []
+          : [{ label: "Unverified", value: `${summary.unverified} metrics that plain mode delivered`, prose: true }])
+      ],
+      width
+    ),
     "",
     renderTable(
       [
@@ -143,7 +161,8 @@ const statusText = (summary: Summary, now: number): string => {
         String(batches),
         String(bytes),
         oldest === null ? "" : formatSpan(now - oldest)
-      ])
+      ]),
+      width
     )
   ].join("\n")
 }
@@ -157,7 +176,9 @@ const statusCommand = Command.make("status", viewOptions, (options) =>
     const letters = yield* Effect.mapError(outbox.deadLetters, ofOutboxError)
     const summary = summaryOf(outbox.path, status, letters)
     yield* Console.log(
-      options.format === "json" ? printableJson(summary) : statusText(summary, yield* Clock.currentTimeMillis)
+      options.format === "json"
+        ? printableJson(summary)
+        : statusText(summary, yield* Clock.currentTimeMillis, yield* stdoutWidth)
     )
   }).pipe(Effect.scoped))
 
@@ -188,7 +209,8 @@ const lossesCommand = Command.make("losses", viewOptions, (options) =>
         printable(loss.generator ?? ""),
         spanText(loss),
         printable(loss.reason)
-      ])
+      ]),
+      yield* stdoutWidth
     ))
   }).pipe(Effect.scoped))
 

@@ -2,17 +2,19 @@ import { Args, Command, Options } from "@effect/cli"
 import { Clock, Config, Console, Duration, Effect, Option } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
 import { aggregates } from "../domain/Aggregate.js"
+import { displayWidth } from "../domain/DisplayWidth.js"
 import type { JsonObject } from "../domain/Json.js"
-import { printableJson } from "../domain/Printable.js"
+import { printableJson, printableLine } from "../domain/Printable.js"
 import { formatIso } from "../domain/Timestamp.js"
 import { unitOf } from "../domain/Units.js"
 import type { QueryResult } from "../wire/Api.js"
 import { type ChartLine, MAX_CHART_LINES, renderChart } from "./Chart.js"
 import { misuse, toFailure } from "./CliFailure.js"
 import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
+import { foldWords } from "./Fold.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { seriesOptions, seriesQuestion, tagsText } from "./SeriesOptions.js"
-import { stdoutLook } from "./Stdout.js"
+import { seriesOptions, seriesQuestion, tagsText, tagWords } from "./SeriesOptions.js"
+import { stdoutLook, stdoutWidth } from "./Stdout.js"
 import { renderCsv, renderTable } from "./Table.js"
 import { readTimeRange } from "./TimeRange.js"
 import { parseDuration } from "./Values.js"
@@ -74,7 +76,7 @@ const fieldsText = (fields: JsonObject | undefined): string =>
 
 /** One row a point, in order of time. */
 const rowsOf = (
-  { series }: QueryResult,
+  series: QueryResult["series"],
   tags: (tags: { readonly [key: string]: string }) => string
 ): ReadonlyArray<ReadonlyArray<string>> =>
   series.flatMap((one) =>
@@ -84,22 +86,26 @@ const rowsOf = (
     }))
   ).sort((a, b) => a.time - b.time).map(({ row }) => row)
 
-const render = (metricType: string, format: "table" | "csv", answer: QueryResult): string =>
-  format === "csv"
-    ? renderCsv(
-      ["time", "origin", "metric_type", "tags", "value", "fields"],
-      rowsOf(answer, JSON.stringify).map(([time, origin, ...rest]) => [time, origin, metricType, ...rest])
-    )
-    : renderTable(
-      [
-        { heading: "TIME" },
-        { heading: "ORIGIN" },
-        { heading: "TAGS", optional: true },
-        { heading: "VALUE", right: true },
-        { heading: "FIELDS", optional: true }
-      ],
-      rowsOf(answer, tagsText)
-    )
+const csvOf = (metricType: string, { series }: QueryResult): string =>
+  renderCsv(
+    ["time", "origin", "metric_type", "tags", "value", "fields"],
+    rowsOf(series, JSON.stringify).map(([time, origin, ...rest]) => [time, origin, metricType, ...rest])
+  )
+
+const time = { heading: "TIME" }
+const names = [{ heading: "ORIGIN" }, { heading: "TAGS", optional: true }]
+const values = [{ heading: "VALUE", right: true }, { heading: "FIELDS", optional: true }]
+
+/** One table of all points; where it is wider than the terminal, one of each series, below its name. */
+export const answerText = ({ series }: QueryResult, width: number): string => {
+  const table = renderTable([time, ...names, ...values], rowsOf(series, tagsText))
+  if (table.split("\n").every((line) => displayWidth(line) <= width)) return table
+  return series.filter(({ points }) => points.length > 0).map((one) => {
+    const name = [[one.origin], tagWords(one.tags)].map((words) => words.map(printableLine))
+    const rows = rowsOf([one], tagsText).map(([time, , , ...rest]) => [time, ...rest])
+    return [...foldWords(name, width), renderTable([time, ...values], rows, width)].join("\n")
+  }).join("\n\n")
+}
 
 /** The series as lines of a chart, those with the most points first. */
 const chartLines = ({ series }: QueryResult): ReadonlyArray<ChartLine> =>
@@ -195,7 +201,9 @@ export const queryCommand = Command.make("query", options, (options) =>
       yield* Console.log(
         options.chart
           ? drawChart(options.metricType, answer, yield* stdoutLook)
-          : render(options.metricType, options.format, answer)
+          : options.format === "csv"
+          ? csvOf(options.metricType, answer)
+          : answerText(answer, yield* stdoutWidth)
       )
       if (answer.truncated) yield* Console.error("there are more points: raise --limit, or take a --step")
     })

@@ -24,6 +24,9 @@ export const seriesQuestion = (
     onRight: (tags) => ({ metricType, origin: Option.getOrUndefined(options.origin), tags })
   })
 
+/** Tags as a person reads them, each for itself, as in `core=0`. */
+export const tagWords = (tags: { readonly [key: string]: string }): ReadonlyArray<string> =>
+  Object.entries(tags).map(([key, value]) => `${key}=${value}`)
+
 /** Tags as a person reads them, as in `core=0 host=web-1`. */
-export const tagsText = (tags: { readonly [key: string]: string }): string =>
-  Object.entries(tags).map(([key, value]) => `${key}=${value}`).join(" ")
+export const tagsText = (tags: { readonly [key: string]: string }): string => tagWords(tags).join(" ")

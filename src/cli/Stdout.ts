@@ -10,6 +10,12 @@ export const stdoutLook: Effect.Effect<{ readonly width: number; readonly colour
   }
 })
 
+/** Columns of standard output now; `Infinity` where it is no terminal: lines of a file or a pipe are never broken. */
+export const stdoutWidth: Effect.Effect<number> = Effect.sync(() => {
+  const { columns, isTTY } = process.stdout
+  return isTTY === true && columns > 0 ? columns : Infinity
+})
+
 /**
  * Writes to standard output. Returns when the text left the process, so that a
  * slow reader makes the writer wait instead of filling memory.

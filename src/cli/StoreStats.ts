@@ -5,9 +5,12 @@ import { formatIso } from "../domain/Timestamp.js"
 import { formatAge, formatSize } from "../domain/Units.js"
 import { readStoreReport, type StoreReport } from "../store/StoreReport.js"
 import { dataDirOption } from "./DataDirectory.js"
+import { renderFields } from "./Fields.js"
+import { foldWords } from "./Fold.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { formatOption } from "./OutboxOptions.js"
 import { showProgress } from "./ShowProgress.js"
+import { stdoutWidth } from "./Stdout.js"
 import { ofStoreFile, openStoreReader, storePath } from "./StoreFile.js"
 import { renderTable } from "./Table.js"
 import { parsed } from "./Values.js"
@@ -28,22 +31,37 @@ const growing: ReadonlySet<string> = new Set(["chunks", "fields", "rollups", "lo
 
 const perPoint = (bytes: number, points: number): string => points === 0 ? "" : (bytes / points).toFixed(2)
 
-const reportText = (report: StoreReport, now: number, top: number): string => {
+const reportText = (report: StoreReport, now: number, top: number, width: number): string => {
   const { bytes, chunks, log, losses, metricTypes, points, series, store, streams, tables } = report
   const time = (at: number | null): string => at === null ? "none" : `${formatIso(at)} (${formatAge(now - at)})`
   const hidden = metricTypes.length - Math.min(top, metricTypes.length)
   return [
-    `Store    ${printable(store)}`,
-    `File     ${printable(report.path)}`,
-    `Bytes    ${formatSize(bytes.file)}, and ${formatSize(bytes.wal)} of journal; ` +
-    `${formatSize(bytes.free)} are free and used again first`,
-    `Series   ${series}`,
-    `Points   ${points}, in ${chunks} chunks and ${log.rows} batches of the log (${log.points} points)`,
-    `Oldest   ${time(report.oldest)}`,
-    `Newest   ${time(report.newest)}`,
-    `Streams  ${streams}`,
-    `Losses   ${losses.points} points in ${losses.entries} entries`,
-    ...(log.damagedRows === 0 ? [] : [`Damaged  ${log.damagedRows} batches of the log cannot be read`]),
+    ...renderFields(
+      [
+        { label: "Store", value: printable(store) },
+        { label: "File", value: printable(report.path) },
+        {
+          label: "Bytes",
+          value: `${formatSize(bytes.file)}, and ${formatSize(bytes.wal)} of journal; ` +
+            `${formatSize(bytes.free)} are free and used again first`,
+          prose: true
+        },
+        { label: "Series", value: String(series) },
+        {
+          label: "Points",
+          value: `${points}, in ${chunks} chunks and ${log.rows} batches of the log (${log.points} points)`,
+          prose: true
+        },
+        { label: "Oldest", value: time(report.oldest), prose: true },
+        { label: "Newest", value: time(report.newest), prose: true },
+        { label: "Streams", value: String(streams) },
+        { label: "Losses", value: `${losses.points} points in ${losses.entries} entries`, prose: true },
+        ...(log.damagedRows === 0
+          ? []
+          : [{ label: "Damaged", value: `${log.damagedRows} batches of the log cannot be read`, prose: true }])
+      ],
+      width
+    ),
     "",
     renderTable(
       [{ heading: "TABLE" }, { heading: "BYTES", right: true }, { heading: "B/POINT", right: true }],
@@ -53,7 +71,8 @@ const reportText = (report: StoreReport, now: number, top: number): string => {
         growing.has(name)
           ? perPoint(own, name === "log" ? log.points : points - log.points)
           : ""
-      ])
+      ]),
+      width
     ),
     ...(metricTypes.length === 0 || top === 0 ? [] : [
       "",
@@ -71,10 +90,13 @@ const reportText = (report: StoreReport, now: number, top: number): string => {
           String(own.points),
           String(own.bytes),
           perPoint(own.bytes, own.points)
-        ])
+        ]),
+        width
       )
     ]),
-    ...(hidden === 0 ? [] : ["", `and ${hidden} more metric types (--top, --format json)`])
+    ...(hidden === 0
+      ? []
+      : ["", ...foldWords([`and ${hidden} more metric types (--top, --format json)`.split(" ")], width)])
   ].join("\n")
 }
 
@@ -90,7 +112,7 @@ export const storeStatsCommand = Command.make("stats", options, (options) =>
     yield* Console.log(
       options.format === "json"
         ? JSON.stringify(report)
-        : reportText(report, yield* Clock.currentTimeMillis, options.top)
+        : reportText(report, yield* Clock.currentTimeMillis, options.top, yield* stdoutWidth)
     )
   }).pipe(Effect.scoped))
 

@@ -1,6 +1,7 @@
 import { textCell } from "../domain/CsvCell.js"
 import { displayWidth, padToWidth } from "../domain/DisplayWidth.js"
 import { printableLine } from "../domain/Printable.js"
+import { renderFields } from "./Fields.js"
 
 /** A column of a table. */
 export interface Column {
@@ -11,12 +12,13 @@ export interface Column {
   readonly optional?: boolean
 }
 
-/** Writes rows under headings, each column as wide as its widest cell. */
-export const renderTable = (
+const fits = (lines: ReadonlyArray<string>, width: number): boolean =>
+  lines.every((line) => displayWidth(line) <= width)
+
+const tableLines = (
   columns: ReadonlyArray<Column>,
-  rows: ReadonlyArray<ReadonlyArray<string>>
-): string => {
-  const cells = rows.map((row) => row.map(printableLine))
+  cells: ReadonlyArray<ReadonlyArray<string>>
+): ReadonlyArray<string> => {
   const widths = columns.map(({ heading }, index) =>
     cells.reduce((widest, row) => Math.max(widest, displayWidth(row[index])), displayWidth(heading))
   )
@@ -25,7 +27,41 @@ export const renderTable = (
     row.map((cell, index) => padToWidth(cell, widths[index], columns[index].right))
       .filter((_, index) => shown[index])
       .join("  ").trimEnd()
-  return [line(columns.map(({ heading }) => heading)), ...cells.map(line)].join("\n")
+  return [line(columns.map(({ heading }) => heading)), ...cells.map(line)]
+}
+
+/** The first column in lines of its own, each above the rest of its row. */
+const stackedLines = (
+  columns: ReadonlyArray<Column>,
+  cells: ReadonlyArray<ReadonlyArray<string>>
+): ReadonlyArray<string> => {
+  const names = [columns[0].heading, ...cells.map(([name]) => name)]
+  const rest = tableLines(columns.slice(1), cells.map((row) => row.slice(1)))
+  return rest.flatMap((line, index) => [names[index], `  ${line}`])
+}
+
+/**
+ * Writes rows under headings, each column as wide as its widest cell. Where
+ * that is wider than `width` columns, the first column stands above the others;
+ * where this is too wide as well, each row is written as its fields, one a
+ * line, with an empty line between rows.
+ */
+export const renderTable = (
+  columns: ReadonlyArray<Column>,
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  width = Infinity
+): string => {
+  const cells = rows.map((row) => row.map(printableLine))
+  const table = tableLines(columns, cells)
+  if (fits(table, width)) return table.join("\n")
+  // Names tell rows apart; above numbers they would not be looked for.
+  if (columns[0].right !== true && columns.length > 2) {
+    const stacked = stackedLines(columns, cells)
+    if (fits(stacked, width)) return stacked.join("\n")
+  }
+  const fieldsOf = (row: ReadonlyArray<string>) =>
+    row.map((value, index) => ({ label: columns[index].heading, value })).filter(({ value }) => value !== "")
+  return cells.map((row) => renderFields(fieldsOf(row), width).join("\n")).join("\n\n")
 }
 
 // What no spreadsheet takes for anything but a number.

@@ -6,9 +6,11 @@ import { formatIso } from "../domain/Timestamp.js"
 import type { LatestEntry } from "../wire/Api.js"
 import { toFailure } from "./CliFailure.js"
 import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
+import { foldWords } from "./Fold.js"
 import { followLive } from "./FollowLive.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { seriesOptions, seriesQuestion, tagsText } from "./SeriesOptions.js"
+import { seriesOptions, seriesQuestion, tagWords } from "./SeriesOptions.js"
+import { stdoutWidth } from "./Stdout.js"
 
 const options = {
   metricType: Args.text({ name: "METRIC_TYPE" }).pipe(Args.optional),
@@ -22,22 +24,30 @@ const options = {
   caFile: caOption
 }
 
-const lineOf = ({ fields, metric_type, origin, tags, timestamp, value }: LatestEntry): string =>
-  printableLine(
+/** A point in one line, or in several where the terminal is narrow. */
+export const pointText = (
+  { fields, metric_type, origin, tags, timestamp, value }: LatestEntry,
+  width: number
+): string =>
+  foldWords(
     [
-      formatIso(timestamp),
-      origin,
-      metric_type,
-      String(value),
-      tagsText(tags),
-      ...(fields === undefined ? [] : [JSON.stringify(fields)])
-    ].filter((part) => part !== "").join("  ")
-  )
+      [formatIso(timestamp)],
+      [origin],
+      [metric_type],
+      [String(value)],
+      tagWords(tags),
+      ...(fields === undefined ? [] : [[JSON.stringify(fields)]])
+    ].map((words) => words.map(printableLine)),
+    width
+  ).join("\n")
 
 const show = (format: "text" | "json", event: LiveEvent): Effect.Effect<void> =>
   event._tag === "Dropped"
     ? Console.error(`${event.count} commits were left out: this terminal is slower than the server`)
-    : Console.log(event.metrics.map((metric) => format === "json" ? printableJson(metric) : lineOf(metric)).join("\n"))
+    : Effect.flatMap(stdoutWidth, (width) =>
+      Console.log(
+        event.metrics.map((metric) => format === "json" ? printableJson(metric) : pointText(metric, width)).join("\n")
+      ))
 
 /** `tail`: shows points as a server stores them, until it is stopped. */
 export const tailCommand = Command.make("tail", options, (options) =>

@@ -1,6 +1,8 @@
+import { FastCheck } from "effect"
 import * as assert from "node:assert/strict"
 import { describe, it } from "vitest"
 import { renderCsv, renderTable } from "../../src/cli/Table.js"
+import { printableLine } from "../../src/domain/Printable.js"
 
 describe("renderTable", () => {
   it("makes each column as wide as its widest cell", () => {
@@ -27,6 +29,60 @@ describe("renderTable", () => {
   it("keeps terminal control sequences out", () => {
     assert.doesNotMatch(renderTable([{ heading: "A" }], [["\u001b[2Jgone\r"]]), /[\u001b\r]/)
     assert.equal(renderTable([{ heading: "A" }], [["one\ntwo"]]), "A\none\\ntwo")
+  })
+})
+
+describe("renderTable where there is less room", () => {
+  const columns = [
+    { heading: "STREAM" },
+    { heading: "NEXT", right: true },
+    { heading: "NOTE", optional: true },
+    { heading: "OLDEST" }
+  ]
+  const id = "0123456789abcdef0123456789abcdef"
+  const rows = [[id, "41000", "", "3 min"], ["b", "7", "of a note", ""]]
+
+  it("is a table as long as that fits", () => {
+    const table = renderTable(columns, rows)
+    const widest = Math.max(...table.split("\n").map((line) => line.length))
+    assert.equal(renderTable(columns, rows, widest), table)
+    assert.notEqual(renderTable(columns, rows, widest - 1), table)
+  })
+
+  it("has its first column above the others where that is what fits", () => {
+    assert.equal(
+      renderTable(columns, rows, 40),
+      ["STREAM", "   NEXT  NOTE       OLDEST", id, "  41000             3 min", "b", "      7  of a note"].join("\n")
+    )
+  })
+
+  const reason = "expected a finite number"
+  const long = [...columns, { heading: "REASON" }]
+  const longRows = rows.map((row) => [...row, reason])
+  const second = ["STREAM  b", "NEXT    7", "NOTE    of a note", `REASON  ${reason}`]
+
+  it("is otherwise the fields of each row, without those that are empty", () => {
+    assert.equal(
+      renderTable(long, longRows, 45),
+      [`STREAM  ${id}`, "NEXT    41000", "OLDEST  3 min", `REASON  ${reason}`, "", ...second].join("\n")
+    )
+  })
+
+  it("never breaks a cell: one without room beside its heading stands below it", () => {
+    assert.equal(
+      renderTable(long, longRows, 39),
+      ["STREAM", `  ${id}`, "NEXT    41000", "OLDEST  3 min", `REASON  ${reason}`, "", ...second].join("\n")
+    )
+    FastCheck.assert(
+      FastCheck.property(
+        FastCheck.array(FastCheck.tuple(FastCheck.string(), FastCheck.string(), FastCheck.string()), { minLength: 1 }),
+        FastCheck.integer({ min: 1, max: 80 }),
+        (rows, width) => {
+          const text = renderTable([{ heading: "A" }, { heading: "LONGER" }, { heading: "B" }], rows, width)
+          for (const cell of rows.flat()) assert.ok(text.includes(printableLine(cell).trimEnd()))
+        }
+      )
+    )
   })
 })
 

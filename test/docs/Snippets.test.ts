@@ -79,7 +79,7 @@ describe("every fenced block of the documents", () => {
       ["README.md", "npm install && npm start"],
       ["README.md", "npm install && npm test"],
       ["docs/chunk-format.md", "version (1 byte) | content | CRC-32 (4 bytes, little endian)"],
-      ["docs/delivery.md", "STREAM                            PRODUCED    STORED  PENDING  DEAD  LOST  MISSING"]
+      ["docs/delivery.md", "STREAM                            PRODUCED    STORED  PENDING  DEAD  LOST  MISSING  RESULT"]
     ])
   })
 })
