@@ -7,6 +7,7 @@ import { OUTBOX_APPLICATION_ID, outboxMigrations } from "../sender/OutboxSchema.
 import { OUTBOX_FILE } from "../sender/SqliteOutbox.js"
 import { copySqlite } from "../sqlite/SqliteCopy.js"
 import { openSqliteReader } from "../sqlite/SqliteReader.js"
+import { numberPragma } from "../sqlite/SqliteSpace.js"
 import { readStoreReport } from "../store/StoreReport.js"
 import { type CliFailure, failure, misuse } from "./CliFailure.js"
 import { dataDirectory, dataDirOption } from "./DataDirectory.js"
@@ -69,7 +70,7 @@ export const backupCommand = Command.make("backup", { ...arguments_, ...options 
     const problem = checkTarget(target, source, options.force)
     if (problem !== undefined) return yield* problem
     const terminal = yield* Terminal
-    const pageSize = Number(db.pragma("page_size", { simple: true }))
+    const pageSize = numberPragma(db, "page_size")
     const progress = { done: 0, total: 0 }
     yield* Effect.scoped(Effect.zipRight(
       showProgress(Effect.sync(() => ({ done: progress.done * pageSize, total: progress.total * pageSize })), "B"),

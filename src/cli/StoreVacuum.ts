@@ -5,6 +5,7 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as nodePath from "node:path"
 import { SqliteFile, type SqliteFileError } from "../sqlite/SqliteFile.js"
+import { fileBytes, freeBytes, returnPages, usedBytes } from "../sqlite/SqliteSpace.js"
 import { nextTurn } from "../domain/nextTurn.js"
 import { formatSize } from "../domain/Units.js"
 import { type CliFailure, failure } from "./CliFailure.js"
@@ -21,18 +22,15 @@ const options = {
   )
 }
 
-// Pages given back in one turn of the event loop: about 5 ms.
-const pagesPerTurn = 256
-
 const ofOpening = (error: SqliteFileError): CliFailure =>
   error.reason === "Locked"
     ? failure(`${error.path}: a server is running with it; stop it first`)
     : ofStoreFile(error)
 
-const fileBytes = (path: string): number =>
-  ["", "-wal"].reduce((sum, suffix) => sum + (fs.statSync(path + suffix, { throwIfNoEntry: false })?.size ?? 0), 0)
-
-const pragma = (db: Sqlite.Database, name: string): number => Number(db.pragma(name, { simple: true }))
+const bytesOf = (path: string): number => {
+  const { file, wal } = fileBytes(path)
+  return file + wal
+}
 
 /** Where SQLite writes the new file before it copies it over the old one. */
 const temporaryDirectory = (): string =>
@@ -75,26 +73,20 @@ const checkRoom = (path: string, used: number): Effect.Effect<void, CliFailure> 
 
 const giveBack = (db: Sqlite.Database, path: string): Effect.Effect<void, CliFailure, Terminal> =>
   Effect.scoped(Effect.gen(function*() {
-    const total = yield* trySqlite(path, () => pragma(db, "freelist_count"))
-    const pageSize = yield* trySqlite(path, () => pragma(db, "page_size"))
+    const total = yield* trySqlite(path, () => freeBytes(db))
     let left = total
-    yield* showProgress(Effect.sync(() => ({ done: (total - left) * pageSize, total: total * pageSize })), "B")
-    while (left > 0) {
-      yield* trySqlite(path, () => db.pragma(`incremental_vacuum(${pagesPerTurn})`))
-      const now = yield* trySqlite(path, () => pragma(db, "freelist_count"))
-      if (now >= left) break
-      left = now
-      yield* nextTurn
+    const keep = (): number => {
+      left = freeBytes(db)
+      return 0
     }
+    yield* showProgress(Effect.sync(() => ({ done: total - left, total })), "B")
+    yield* returnPages(db, keep, (run) => trySqlite(path, run))
   }))
 
 const writeAnew = (db: Sqlite.Database, path: string): Effect.Effect<void, CliFailure, Terminal> =>
   Effect.gen(function*() {
     const terminal = yield* Terminal
-    const used = yield* trySqlite(
-      path,
-      () => (pragma(db, "page_count") - pragma(db, "freelist_count")) * pragma(db, "page_size")
-    )
+    const used = yield* trySqlite(path, () => usedBytes(db))
     yield* checkRoom(path, used)
     if (terminal.interactive) terminal.writeLine(`writing ${formatSize(used)} anew`)
     yield* nextTurn
@@ -110,10 +102,10 @@ export const storeVacuumCommand = Command.make("vacuum", options, (options) =>
       SqliteFile.openDatabase({ ...storeFile(path), onDamaged: "fail" }),
       ofOpening
     )
-    const before = fileBytes(path)
+    const before = bytesOf(path)
     yield* options.full ? writeAnew(db, path) : giveBack(db, path)
     yield* trySqlite(path, () => db.pragma("wal_checkpoint(TRUNCATE)"))
-    const after = fileBytes(path)
+    const after = bytesOf(path)
     yield* Console.log(
       `${path}: ${formatSize(before)} before, ${formatSize(after)} now (${before - after} bytes freed)`
     )

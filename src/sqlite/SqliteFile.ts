@@ -15,6 +15,7 @@ import {
   type SqliteFileOptions,
   SqliteMedium
 } from "./SqliteMedium.js"
+import { numberPragma } from "./SqliteSpace.js"
 
 /** A SQLite file that is open, checked and migrated. */
 export interface OpenSqliteFile extends CheckedSqliteFile {
@@ -71,8 +72,6 @@ const checkNumbers = (
     ? Either.left(sqliteFileError(options.path, "Newer"))
     : Either.void
 
-const readNumber = (db: Sqlite.Database, pragma: string): number => Number(db.pragma(pragma, { simple: true }))
-
 const create = (db: Sqlite.Database, options: SqliteFileOptions): void => {
   // The id is written before the journal becomes a WAL: so it stands in the
   // header of the main file from the first moment, also after a crash.
@@ -86,7 +85,7 @@ const create = (db: Sqlite.Database, options: SqliteFileOptions): void => {
 }
 
 const migrate = (db: Sqlite.Database, options: SqliteFileOptions): void => {
-  const version = readNumber(db, "user_version")
+  const version = numberPragma(db, "user_version")
   if (version === options.migrations.length) return
   db.transaction(() => {
     for (const migration of options.migrations.slice(version)) db.exec(migration)
@@ -108,7 +107,7 @@ const prepare = (options: SqliteFileOptions): Either.Either<{ readonly created: 
       db.pragma("synchronous = FULL")
       if (!exists) create(db, options)
       else {
-        const numbers = checkNumbers(options, readNumber(db, "application_id"), readNumber(db, "user_version"))
+        const numbers = checkNumbers(options, numberPragma(db, "application_id"), numberPragma(db, "user_version"))
         if (Either.isLeft(numbers)) return Either.left(numbers.left)
         if (fs.statSync(options.path).size <= largestFullCheck) {
           const finding = String(db.pragma("quick_check(1)", { simple: true }))

@@ -3,8 +3,7 @@ import { Effect, type Scope } from "effect"
 import * as fs from "node:fs"
 import type { SqliteFileOptions } from "./SqliteFile.js"
 import { type SqliteFileError, sqliteFileError, sqliteReason } from "./SqliteFileError.js"
-
-const readNumber = (db: Sqlite.Database, pragma: string): number => Number(db.pragma(pragma, { simple: true }))
+import { numberPragma } from "./SqliteSpace.js"
 
 /**
  * Opens a database of ours to look at it, also while another process writes
@@ -21,8 +20,8 @@ export const openSqliteReader = (
         if (!fs.existsSync(path) || fs.statSync(path).size === 0) return Effect.succeed(undefined)
         db = new Sqlite(path, { readonly: true, fileMustExist: true })
         db.pragma("busy_timeout = 1000")
-        const id = readNumber(db, "application_id")
-        const version = readNumber(db, "user_version")
+        const id = numberPragma(db, "application_id")
+        const version = numberPragma(db, "user_version")
         if (id === applicationId && version === migrations.length) return Effect.succeed(db)
         db.close()
         return Effect.fail(

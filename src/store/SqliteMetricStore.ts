@@ -1,9 +1,9 @@
 import type Sqlite from "better-sqlite3"
 import { Clock, Duration, Effect, Layer, type Scope } from "effect"
-import * as fs from "node:fs"
 import * as nodePath from "node:path"
 import type { Points, Series } from "../domain/Series.js"
 import { SqliteFile, type SqliteFileError } from "../sqlite/SqliteFile.js"
+import { fileBytes, numberPragma, returnPages, usedBytes } from "../sqlite/SqliteSpace.js"
 import { ChunkTable } from "./ChunkTable.js"
 import { type Columns, pointsFrom } from "./Columns.js"
 import { expirePoints } from "./Expire.js"
@@ -21,7 +21,6 @@ import {
   StreamOwnedError,
   type StreamWriter
 } from "./MetricStore.js"
-import { nextTurn } from "../domain/nextTurn.js"
 import { DEFAULT_MAX_SERIES, placePoints } from "./placePoints.js"
 import { DEFAULT_MAX_LOSSES, pruneSenders } from "./Prune.js"
 import { RetentionAges, type RetentionOptions, withoutPoints } from "./RetentionAges.js"
@@ -263,13 +262,16 @@ const make = (
       matcher: reader.matcher,
       losses: (limit, sender) => reading(() => statements.losses.all({ limit, sender: sender ?? null })),
       streams: reading(() => statements.streams.all().map(({ owner: _, ...info }) => info)),
-      stats: reading(() => ({
-        series: index.size,
-        points: index.points,
-        bytes: fileBytes(path) + fileBytes(`${path}-wal`),
-        usedBytes: usedBytes(db),
-        batches: head.logRows
-      })),
+      stats: reading(() => {
+        const { file, wal } = fileBytes(path)
+        return {
+          series: index.size,
+          points: index.points,
+          bytes: file + wal,
+          usedBytes: usedBytes(db),
+          batches: head.logRows
+        }
+      }),
       ready: Effect.flatMap(reading(() => commits.health().problem), (problem) => problem ?? Effect.void),
       expire: (before) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -287,31 +289,19 @@ const make = (
 const writeProbe = "INSERT INTO fields VALUES (-1, zeroblob(65536)); DELETE FROM fields WHERE chunk = -1"
 
 const limitSize = (db: Sqlite.Database, bytes: number): void => {
-  db.pragma(`max_page_count = ${Math.max(1, Math.floor(bytes / readNumber(db, "page_size")))}`)
+  db.pragma(`max_page_count = ${Math.max(1, Math.floor(bytes / numberPragma(db, "page_size")))}`)
 }
 
-const readNumber = (db: Sqlite.Database, pragma: string): number => Number(db.pragma(pragma, { simple: true }))
-
-const usedBytes = (db: Sqlite.Database): number =>
-  (readNumber(db, "page_count") - readNumber(db, "freelist_count")) * readNumber(db, "page_size")
-
-// Pages given back in one turn of the event loop: about 5 ms.
-const pagesPerTurn = 256
+// A MiB: of less it is not worth while to make the file shorter.
+const leastKept = 256
 
 /** Gives free pages back to the file system, but for a tenth that will be used again soon. */
 const returnSpace = (db: Sqlite.Database): Effect.Effect<void, StoreError> =>
-  Effect.gen(function*() {
-    const excess = () =>
-      db.open
-        ? tryStore(() => readNumber(db, "freelist_count") - Math.ceil(readNumber(db, "page_count") / 10))
-        : storeClosed()
-    while ((yield* excess()) > pagesPerTurn) {
-      yield* tryStore(() => db.pragma(`incremental_vacuum(${pagesPerTurn})`))
-      yield* nextTurn
-    }
-  })
-
-const fileBytes = (path: string): number => fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  returnPages(
+    db,
+    () => leastKept + Math.ceil(numberPragma(db, "page_count") / 10),
+    (run) => db.open ? tryStore(run) : storeClosed()
+  )
 
 /**
  * A {@link MetricStore} in one SQLite file: what it answered survives a crash

@@ -1,8 +1,8 @@
 import type Sqlite from "better-sqlite3"
 import { Effect, Either } from "effect"
-import * as fs from "node:fs"
 import { nextTurn } from "../domain/nextTurn.js"
 import { type SqliteFileError, trySqliteFile } from "../sqlite/SqliteFileError.js"
+import { fileBytes, freeBytes } from "../sqlite/SqliteSpace.js"
 import { decodeLogRow } from "./LogRow.js"
 import { readSeriesKey } from "./SeriesKey.js"
 
@@ -55,11 +55,7 @@ const chunkSlice = 5_000
 const seriesSlice = 10_000
 const rowSlice = 32
 
-const fileBytes = (path: string): number => fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
-
 const numberOf = (db: Sqlite.Database, sql: string): number => Number(db.prepare(sql).pluck().get() ?? 0)
-
-const numberPragma = (db: Sqlite.Database, name: string): number => Number(db.pragma(name, { simple: true }))
 
 /**
  * Reads what a store's file holds, in one read transaction, so that a server
@@ -179,11 +175,7 @@ export const readStoreReport = (
     return yield* attempt((): StoreReport => ({
       path,
       store: db.prepare<[], { readonly id: string }>("SELECT id FROM store").get()?.id ?? "",
-      bytes: {
-        file: fileBytes(path),
-        wal: fileBytes(`${path}-wal`),
-        free: numberPragma(db, "freelist_count") * numberPragma(db, "page_size")
-      },
+      bytes: { ...fileBytes(path), free: freeBytes(db) },
       series,
       points,
       oldest: Number.isFinite(oldest) ? oldest : null,
