@@ -3,10 +3,11 @@
  * each in processes of its own, in turns: processor time and latency of
  * inserting, bytes on disk, queries, retention, start-up, memory.
  *
- *     npm run bench:store -- [--points N] [--rounds 3] [--write]
+ *     npm run bench:store -- [--points N] [--rounds 3] [--under COMMAND] [--write]
  *
- * `--points` cuts the datasets short; `--write` puts the tables into
- * docs/benchmarks.md. The code is bundled as the executable is.
+ * `--points` cuts the datasets short; `--under` runs every measurement under a
+ * command, such as one that waits until the machine is idle; `--write` puts the
+ * tables into docs/benchmarks.md. The code is bundled as the executable is.
  */
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -21,6 +22,7 @@ const { values } = parseArgs({
   options: {
     points: { type: "string", default: "4320000" },
     rounds: { type: "string", default: "3" },
+    under: { type: "string" },
     write: { type: "boolean", default: false }
   }
 })
@@ -36,14 +38,20 @@ const measuredBy = provenance(
 const stores = ["rows", "chunks"] as const
 type Store = typeof stores[number]
 
-const [child] = await bundle(["scripts/store/Child", "src/store/query/ScanWorker"])
+const [child] = await bundle(["scripts/store/Child", "scripts/store/BusyThread", "src/store/query/ScanWorker"])
+
+/** Turns of a round in which batches come at a pace, 400 of them each: at least 2,000 of all rounds. */
+const turns = Math.ceil(5 / rounds)
 
 type Measured = Readonly<Record<string, unknown>>
 
 const isMeasured = (value: unknown): value is Measured => typeof value === "object" && value !== null
 
-const run = (phase: string, store: Store, dataset: Dataset, dataDir: string): Measured => {
-  const printed = execFileSync(process.execPath, [child, phase, store, dataset.name, String(most), dataDir], {
+const [command, ...before] = [...(values.under?.split(" ") ?? []), process.execPath]
+
+const run = (phase: string, store: Store | "plain", dataset: Dataset, dataDir: string): Measured => {
+  const asked = [child, phase, store, dataset.name, String(most), dataDir, String(turns)]
+  const printed = execFileSync(command, [...before, ...asked], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"]
   })
@@ -52,18 +60,23 @@ const run = (phase: string, store: Store, dataset: Dataset, dataDir: string): Me
   return measured
 }
 
-/** One store filled, settled, read and made smaller: everything that was measured of it. */
-const measure = (store: Store, dataset: Dataset): Measured => {
+const inDirectory = (work: (dataDir: string) => Measured): Measured => {
   const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), "bench-store-"))
   try {
-    const inserted = run("insert", store, dataset, dataDir)
-    const settled = run("settle", store, dataset, dataDir)
-    const read = run("read", store, dataset, dataDir)
-    return { ...inserted, ...read, ...settled }
+    return work(dataDir)
   } finally {
     fs.rmSync(dataDir, { recursive: true, force: true })
   }
 }
+
+/** One store filled, settled, read and made smaller: everything that was measured of it. */
+const measure = (store: Store, dataset: Dataset): Measured =>
+  inDirectory((dataDir) => {
+    const inserted = run("insert", store, dataset, dataDir)
+    const settled = run("settle", store, dataset, dataDir)
+    const read = run("read", store, dataset, dataDir)
+    return { ...inserted, ...read, ...settled }
+  })
 
 const isAnswer = (value: unknown): value is { readonly count: number; readonly sum: number } =>
   isMeasured(value) && typeof value.count === "number" && typeof value.sum === "number"
@@ -81,33 +94,60 @@ const compareAnswers = (one: Measured, other: Measured): void => {
   })
 }
 
-const rows: ReadonlyArray<readonly [label: string, key: string, digits: number]> = [
-  ["insert, CPU-s per million", "cpuPerMillion", 2],
-  ["insert, points/s", "pointsPerSecond", 0],
-  ["commit of 1,000, p50 ms", "commitP50", 2],
-  ["commit of 1,000, p99 ms", "commitP99", 2],
-  ["rest of the log to chunks, CPU-s per million", "settleCpuPerMillion", 3],
-  ["bytes a point on disk", "bytesPerPoint", 2],
-  ["newest values of all series, ms", "last", 2],
-  ["raw hour of one series, ms", "raw", 2],
-  ["24 h by minute, one series, ms", "one", 1],
-  ["24 h by minute, 50 series, ms", "many", 0],
-  ["1,000 points every 10 ms, p99 ms late", "idleP99", 1],
-  ["… while the JSON of 50 series is read over and over", "scanP99", 1],
-  ["… as many times as late as alone", "scanTimesIdle", 1],
-  ["delete the oldest quarter, ms", "expire", 0],
-  ["start with a log to read, ms", "startWithLog", 0],
-  ["start, ms", "start", 0],
-  ["RSS before inserting, MB", "rssBefore", 0],
-  ["RSS at most while inserting, MB", "rssPeak", 0],
-  ["RSS at most while reading, MB", "rssRead", 0]
+/** What some rounds say together. */
+type Figure = (all: ReadonlyArray<Measured>) => number
+
+const medianOf = (key: string): Figure => (all) => median(all.map((one) => Number(one[key])))
+
+type Late = "alone" | "scanned"
+
+/** Of all batches of all rounds together, as many as came at a pace. */
+const late = (of: Late, quantile: number): Figure => (all) => {
+  const sorted = all.flatMap((one) => {
+    const own = one[of]
+    return Array.isArray(own) ? own.map(Number) : []
+  }).sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] ?? Number.NaN
+}
+
+const timesAsLate: Figure = (all) => late("scanned", 0.99)(all) / late("alone", 0.99)(all)
+
+type Row = readonly [label: string, figure: Figure, digits: number]
+
+const lateRows: ReadonlyArray<Row> = [
+  ["1,000 points every 10 ms, p50 ms late", late("alone", 0.5), 1],
+  ["… p99", late("alone", 0.99), 1],
+  ["… the latest", late("alone", 1), 1],
+  ["the same beside scans without a pause, p50 ms late", late("scanned", 0.5), 1],
+  ["… p99", late("scanned", 0.99), 1],
+  ["… the latest", late("scanned", 1), 1],
+  ["… p99 as many times as late as alone", timesAsLate, 1]
 ]
 
-const medianOf = (all: ReadonlyArray<Measured>, key: string): number => median(all.map((one) => Number(one[key])))
+const rows: ReadonlyArray<Row> = [
+  ["insert, CPU-s per million", medianOf("cpuPerMillion"), 2],
+  ["insert, points/s", medianOf("pointsPerSecond"), 0],
+  ["commit of 1,000, p50 ms", medianOf("commitP50"), 2],
+  ["commit of 1,000, p99 ms", medianOf("commitP99"), 2],
+  ["rest of the log to chunks, CPU-s per million", medianOf("settleCpuPerMillion"), 3],
+  ["bytes a point on disk", medianOf("bytesPerPoint"), 2],
+  ["newest values of all series, ms", medianOf("last"), 2],
+  ["raw hour of one series, ms", medianOf("raw"), 2],
+  ["24 h by minute, one series, ms", medianOf("one"), 1],
+  ["24 h by minute, 50 series, ms", medianOf("many"), 0],
+  ...lateRows,
+  ["… scans a second meanwhile", medianOf("scansPerSecond"), 1],
+  ["delete the oldest quarter, ms", medianOf("expire"), 0],
+  ["start with a log to read, ms", medianOf("startWithLog"), 0],
+  ["start, ms", medianOf("start"), 0],
+  ["RSS before inserting, MB", medianOf("rssBefore"), 0],
+  ["RSS at most while inserting, MB", medianOf("rssPeak"), 0],
+  ["RSS at most while reading, MB", medianOf("rssRead"), 0]
+]
 
 const table = (dataset: Dataset, measured: ReadonlyMap<Store, ReadonlyArray<Measured>>): string => {
-  const lines = rows.map(([label, key, digits]) => {
-    const [ofRows, ofChunks] = stores.map((store) => medianOf(measured.get(store) ?? [], key))
+  const lines = rows.map(([label, figure, digits]) => {
+    const [ofRows, ofChunks] = stores.map((store) => figure(measured.get(store) ?? []))
     const ratio = ofChunks > 0 ? ofRows / ofChunks : Number.NaN
     return `| ${label} | ${show(ofRows, digits)} | ${show(ofChunks, digits)} | ${
       Number.isFinite(ratio) && ratio > 0 ? show(ratio, ratio < 10 ? 2 : 0) : ""
@@ -122,7 +162,20 @@ const table = (dataset: Dataset, measured: ReadonlyMap<Store, ReadonlyArray<Meas
   ].join("\n")
 }
 
+const floorTable = (measured: ReadonlyArray<Measured>): string =>
+  [
+    "The same pace without a store, a plain loop that computes and waits for the disk about as long, alone and beside a",
+    "thread of low priority that only keeps a processor busy:",
+    "",
+    "| | plain loop |",
+    "|---|---|",
+    ...lateRows.map(([label, figure, digits]) =>
+      `| ${label.replace("scans without a pause", "the busy thread")} | ${show(figure(measured), digits)} |`
+    )
+  ].join("\n")
+
 const tables: Array<string> = []
+const floors: Array<Measured> = []
 for (const dataset of datasets(most)) {
   const measured = new Map<Store, Array<Measured>>(stores.map((store) => [store, []]))
   for (let round = 0; round < rounds; round++) {
@@ -130,11 +183,14 @@ for (const dataset of datasets(most)) {
       process.stderr.write(`${dataset.name}, round ${round + 1} of ${rounds}: ${store}\n`)
       measured.get(store)?.push(measure(store, dataset))
     }
+    process.stderr.write(`${dataset.name}, round ${round + 1} of ${rounds}: plain loop\n`)
+    floors.push(inDirectory((dataDir) => run("floor", "plain", dataset, dataDir)))
     const [one, other] = stores.map((store) => measured.get(store)?.at(-1) ?? {})
     compareAnswers(one, other)
   }
   tables.push(table(dataset, measured))
 }
+tables.push(floorTable(floors))
 
 const section = `## Store
 
@@ -145,7 +201,11 @@ row a point is a table \`(series, time, value)\` with the primary key \`(series,
 transaction a batch, called without anything around; the store is called through \`MetricStore\`. Both answer a batch of
 1,000 points when it is on disk (\`synchronous=FULL\`). The values are those of machines: percentages and loads of two
 decimals, memory in KiB, byte counters, latencies, constants, and one series in eight with all digits of a double.
-A ratio above 1 is in favour of the store, but for points/s.
+A ratio above 1 is in favour of the store, but for points/s and scans. Batches come at a pace in turns of 4 s, alone and
+beside scans; how late one is acknowledged counts from when it was due, of ${
+  show(rounds * turns * 400, 0)
+} batches of all rounds together. A
+scan is the JSON of 24 h of 50 series by minute, read over and over.
 
 ${tables.join("\n\n")}
 `

@@ -1,13 +1,14 @@
 import { Console, Effect, Exit, Logger, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { nextTurn } from "../../src/domain/nextTurn.js"
-import { BATCH, BenchData, type Dataset, datasets, endOf, START } from "./BenchData.js"
+import { BenchData, type Dataset, datasets, endOf, START } from "./BenchData.js"
 import { openChunks } from "./ChunkContender.js"
 import type { Answer, Contender } from "./Contender.js"
+import { floor } from "./Floor.js"
+import { lateness } from "./Pace.js"
 import { openRows } from "./RowContender.js"
 
-// One measurement in a process of its own: `Child.js <phase> <store> <dataset> <points> <data directory>`.
+// One measurement in a process of its own: `Child.js <phase> <store> <dataset> <points> <data directory> <turns>`.
 // Prints what it measured as one line of JSON.
 
 const DAY = 86_400_000
@@ -86,27 +87,7 @@ const insert = (contender: Contender, data: BenchData) =>
     }
   })
 
-/**
- * How late batches are acknowledged that are due every 10 ms for 4 s: p99,
- * counted from when each was due. One that is not done by the end is as late as
- * it is then.
- */
-const paced = (contender: Contender, data: BenchData) =>
-  Effect.gen(function*() {
-    const every = 10
-    const lasting = 4_000
-    const late: Array<number> = []
-    const begin = performance.now()
-    for (let due = begin; due < begin + lasting; due += every) {
-      const wait = due - performance.now()
-      if (wait > 0) yield* Effect.sleep(wait)
-      if (performance.now() < begin + lasting) yield* contender.commit(data.more(BATCH))
-      late.push(performance.now() - due)
-    }
-    return quantile(ascending(late), 0.99)
-  })
-
-const read = (contender: Contender, data: BenchData, end: number) =>
+const read = (contender: Contender, data: BenchData, end: number, turns: number) =>
   Effect.gen(function*() {
     const from = Math.max(START, end - DAY)
     const middle = START + Math.floor((end - START) / 2)
@@ -116,11 +97,7 @@ const read = (contender: Contender, data: BenchData, end: number) =>
     const one = yield* timed(contender.minutes("series", from, end), 20, memory)
     const many = yield* timed(contender.minutes("group", from, end), 5, memory)
     data.skip()
-    // Once without measuring: code that never ran before is slower than anything else here.
-    yield* paced(contender, data)
-    const idleP99 = yield* paced(contender, data)
-    const scans = Effect.forever(Effect.zipRight(contender.minutesText(from, end), nextTurn))
-    const scanP99 = yield* Effect.raceFirst(paced(contender, data), scans)
+    const late = yield* lateness(contender.commit, data, contender.minutesText(from, end), turns)
     const beforeExpire = performance.now()
     const expired = yield* contender.expire(START + Math.floor((end - START) / 4))
     return {
@@ -128,9 +105,7 @@ const read = (contender: Contender, data: BenchData, end: number) =>
       raw: raw.millis,
       one: one.millis,
       many: many.millis,
-      idleP99,
-      scanP99,
-      scanTimesIdle: scanP99 / idleP99,
+      ...late,
       expire: performance.now() - beforeExpire,
       rssRead: memory.sample(),
       answers: [last.answer, raw.answer, one.answer, many.answer, { count: expired, sum: 0 }]
@@ -144,15 +119,17 @@ const measure = (
   phase: string,
   open: (settling: boolean) => Effect.Effect<Contender, unknown, Scope.Scope>,
   dataset: Dataset,
-  dataDir: string
+  dataDir: string,
+  turns: number
 ) =>
   Effect.gen(function*() {
+    if (phase === "floor") return yield* floor(dataDir, new BenchData(dataset), turns)
     const settling = phase === "settle"
     const before = performance.now()
     const contender = yield* open(settling)
     const start = performance.now() - before
     if (phase === "insert") return yield* insert(contender, new BenchData(dataset))
-    if (phase === "read") return { start, ...yield* read(contender, new BenchData(dataset), endOf(dataset)) }
+    if (phase === "read") return { start, ...yield* read(contender, new BenchData(dataset), endOf(dataset), turns) }
     const settlingCpu = cpu()
     yield* contender.settle
     return { startWithLog: start, settleCpuPerMillion: (cpu() - settlingCpu) / 1000 / (dataset.points / 1e6) }
@@ -162,13 +139,13 @@ const measure = (
     Effect.map((measured) => ({ ...measured, bytesPerPoint: sizeOf(dataDir) / dataset.points }))
   )
 
-const [, , phase, store, name, points, dataDir] = process.argv
+const [, , phase, store, name, points, dataDir, turns] = process.argv
 const dataset = datasets(Number(points)).find((one) => one.name === name)
 if (dataset === undefined) throw new Error(`no dataset ${name}`)
 
 const open = (settling: boolean) => store === "rows" ? openRows(dataDir) : openChunks(dataDir, settling)
 
-const exit = await measure(phase, open, dataset, dataDir).pipe(
+const exit = await measure(phase, open, dataset, dataDir, Number(turns)).pipe(
   Effect.flatMap((measured) => Console.log(JSON.stringify(measured))),
   Effect.provide(Logger.remove(Logger.defaultLogger)),
   Effect.runPromiseExit
