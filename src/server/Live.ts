@@ -1,6 +1,6 @@
-import { Clock, type Deferred, Effect, Option, Schedule, type Scope, Stream } from "effect"
+import { Clock, Deferred, Effect, Mailbox, Schedule, type Scope, Stream } from "effect"
 import type { MetricStore } from "../store/MetricStore.js"
-import type { LiveAudience } from "./LiveAudiences.js"
+import type { Commit, LiveAudience } from "./LiveAudiences.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 /** Commits kept for a reader that is slow; older ones are dropped, and it is told. */
@@ -10,7 +10,11 @@ const beat = "5 seconds"
 
 const encoder = new TextEncoder()
 
-const noBytes = new Uint8Array()
+const greeting = encoder.encode("retry: 2000\n\n")
+
+const beatEvent = (time: number): Uint8Array => encoder.encode(`event: beat\ndata: {"time":${time}}\n\n`)
+
+const droppedEvent = (count: number): Uint8Array => encoder.encode(`event: dropped\ndata: {"count":${count}}\n\n`)
 
 /**
  * Points as they are stored, as server-sent events in UTF-8: `metrics` with an
@@ -25,34 +29,42 @@ export const liveEvents = (
   join: Effect.Effect<LiveAudience, never, Scope.Scope>,
   stopping: Deferred.Deferred<void>
 ): Stream.Stream<Uint8Array> => {
-  let expected: number | undefined
-  const eventsOf = (audience: LiveAudience): Stream.Stream<Uint8Array> =>
-    store.live(capacity).pipe(
-      Stream.flatMap((commit) => {
-        const missed = expected === undefined ? 0 : commit.sequence - expected
-        expected = commit.sequence + 1
-        const dropped = missed > 0 ? encoder.encode(`event: dropped\ndata: {"count":${missed}}\n\n`) : noBytes
-        // Each is written when it is asked for: a reader that stands still costs one of them, not a commit.
-        const written = Stream.unfoldEffect(0, (from) =>
-          from >= commit.points.time.length
-            ? Effect.succeedNone
-            : Effect.map(audience.event(commit, from), ({ bytes, to }) => Option.some([bytes, to] as const)))
-        return missed > 0 ? Stream.concat(Stream.make(dropped), written) : written
-      }),
-      Stream.filter(({ length }) => length > 0)
+  const run = Effect.gen(function*() {
+    yield* Effect.acquireRelease(
+      Effect.sync(() => counters.connections.live++),
+      () => Effect.sync(() => counters.connections.live--)
     )
-  const beats = Stream.repeatEffectWithSchedule(
-    Effect.map(Clock.currentTimeMillis, (time) => encoder.encode(`event: beat\ndata: {"time":${time}}\n\n`)),
-    Schedule.spaced(beat)
-  )
-  return Stream.make(encoder.encode("retry: 2000\n\n")).pipe(
-    Stream.concat(Stream.merge(Stream.unwrapScoped(Effect.map(join, eventsOf)), beats)),
-    Stream.interruptWhenDeferred(stopping),
-    Stream.onStart(Effect.sync(() => {
-      counters.connections.live++
-    })),
-    Stream.ensuring(Effect.sync(() => {
-      counters.connections.live--
-    }))
-  )
+    const audience = yield* join
+    // It holds one event: commits for a slow reader wait in the store's feed, where the oldest give way.
+    const outgoing = yield* Mailbox.make<Uint8Array>(1)
+
+    const tell = (commit: Commit): Effect.Effect<void> => {
+      let from = 0
+      // Each is written when it is asked for: a reader that stands still costs one or two of them, not a commit.
+      return Effect.whileLoop({
+        while: () => from < commit.points.time.length,
+        body: () =>
+          Effect.flatMap(audience.event(commit, from), ({ bytes, to }) => {
+            from = to
+            return bytes.length === 0 ? Effect.void : outgoing.offer(bytes)
+          }),
+        step: () => undefined
+      })
+    }
+
+    let expected: number | undefined
+    const commits = Stream.runForEach(store.live(capacity), (commit) => {
+      const missed = expected === undefined ? 0 : commit.sequence - expected
+      expected = commit.sequence + 1
+      return missed > 0 ? Effect.zipRight(outgoing.offer(droppedEvent(missed)), tell(commit)) : tell(commit)
+    })
+    const beats = Effect.flatMap(Clock.currentTimeMillis, (time) => outgoing.offer(beatEvent(time)))
+
+    yield* outgoing.offer(greeting)
+    yield* Effect.forkScoped(Effect.onExit(commits, (exit) => outgoing.done(exit)))
+    yield* Effect.forkScoped(Effect.repeat(beats, Schedule.spaced(beat)))
+    yield* Effect.forkScoped(Effect.zipRight(Deferred.await(stopping), outgoing.shutdown))
+    return Mailbox.toStream(outgoing)
+  })
+  return Stream.unwrapScoped(run)
 }

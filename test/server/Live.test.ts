@@ -66,6 +66,17 @@ describe("live events", () => {
       expect([read, matcher.written]).toEqual([2 * many, 2 * many])
     }).pipe(Effect.provide(memoryStore)))
 
+  it.scopedLive("end when the store does", () =>
+    Effect.gen(function*() {
+      const events = liveEvents(
+        { ...(yield* MetricStore), live: () => Stream.die(new Error("closed")) },
+        new ServerCounters(),
+        new LiveAudiences(1_000_000).join({}, countingMatcher()),
+        yield* Deferred.make<void>()
+      )
+      expect(Exit.isFailure(yield* Effect.exit(Stream.runDrain(events)))).toBe(true)
+    }).pipe(Effect.provide(memoryStore)))
+
   it.scopedLive("cost one text a commit and filter, however many read them", () =>
     Effect.gen(function*() {
       const store = yield* MetricStore
