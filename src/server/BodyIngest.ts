@@ -12,6 +12,12 @@ import { PlainReader } from "./PlainReader.js"
 import { jsonText, Refused, refusedResponse } from "./Refused.js"
 import type { ServerParts } from "./ServerParts.js"
 
+/**
+ * Most points of a batch, which is checked and committed in one turn: a frame of the socket cannot hold many more, and
+ * our own senders put a hundredth of it into one.
+ */
+const maxBatchPoints = 100_000
+
 /** What a body may hold: metrics of a plain client, or a batch or a skip of a stream. */
 export type BodyKind = "plain" | "batch"
 
@@ -148,6 +154,15 @@ export const makeBodyIngest = (parts: ServerParts): BodyIngest => {
     const given = decodeWriter(json)
     if (Either.isLeft(given)) {
       return Effect.fail(badRequest("bad-frame", "sender: expected 1 to 128 characters; acked: expected an offset"))
+    }
+    if (frame.type === "batch" && frame.series.length > maxBatchPoints) {
+      return Effect.fail(
+        new Refused({
+          status: 413,
+          code: "too-large",
+          message: `${frame.series.length} points in one batch; send at most ${maxBatchPoints}`
+        })
+      )
     }
     const writer: StreamWriter = {
       stream: frame.stream,

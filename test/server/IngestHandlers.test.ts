@@ -198,6 +198,17 @@ describe("POST /api/metrics, batches", () => {
       expect(yield* storedValues(server, "m")).toEqual([1, 3, 5])
     }).pipe(Effect.provide(memoryStore)))
 
+  it.scopedLive("refuses a batch of more than 100,000 points, which would hold up all others, and takes the next", () =>
+    Effect.gen(function*() {
+      const server = yield* startServer()
+      const values = Array.from({ length: 100_001 }, () => 1)
+      expect(yield* postBatch(server, httpBatch("s1", 0, values))).toMatchObject({
+        status: 413,
+        json: { code: "too-large", message: "100001 points in one batch; send at most 100000" }
+      })
+      expect((yield* postBatch(server, httpBatch("s1", 0, values.slice(1)))).json).toMatchObject({ next: 100_000 })
+    }).pipe(Effect.provide(memoryStore)))
+
   it.scopedLive("refuses frames that are none and ids without a definition, and rejects nothing", () =>
     Effect.gen(function*() {
       const server = yield* startServer()
