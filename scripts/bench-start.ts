@@ -140,7 +140,7 @@ if (values.write) {
     `## Start
 
 ${measuredBy}, ${rounds} rounds. A metric counts when the server has stored it, which is when it
-acknowledges it. Of that time 250 ms are the time for which the first metrics wait for others to share a batch.
+acknowledges it.
 
 ${table}
 `

@@ -16,6 +16,7 @@ import {
 } from "effect"
 import * as assert from "node:assert/strict"
 import { GenericMetric } from "../src/domain/GenericMetric.js"
+import { nextTurn } from "../src/domain/nextTurn.js"
 import { MetricsGenerator } from "../src/generators/MetricsGenerator.js"
 import { MetricsPipeline } from "../src/MetricsPipeline.js"
 import { GenericMetricsSender } from "../src/sender/GenericMetricsSender.js"
@@ -147,24 +148,32 @@ describe("a pipeline", () => {
   it.scoped("closing hands what is collected to the sender", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
+      const more = yield* Deferred.make<void>()
       const given = yield* Deferred.make<void>()
       const context = yield* Layer.buildWithScope(
         MetricsPipeline.layer([Counter], { linger: "1 hour" }).pipe(
           Layer.provide(MetricsGenerator.layer(
             Counter,
-            Stream.concat(
+            Stream.make(
+              counting(1),
+              Stream.execute(Deferred.await(more)),
               counting(7),
               Stream.execute(Effect.zipRight(Deferred.succeed(given, undefined), Effect.never))
-            )
+            ).pipe(Stream.flatten())
           )),
           Layer.provideMerge(SentMetrics.layer)
         ),
         scope
       )
+      const { all } = Context.get(context, SentMetrics)
+      // The first batch does not linger, those after it do.
+      while ((yield* all).length === 0) yield* nextTurn
+      yield* Deferred.succeed(more, undefined)
       yield* Deferred.await(given)
-      assert.equal((yield* Context.get(context, SentMetrics).all).length, 0)
+      for (let turn = 0; turn < 10; turn++) yield* nextTurn
+      assert.equal((yield* all).length, 1)
       yield* Scope.close(scope, Exit.void)
-      assert.equal((yield* Context.get(context, SentMetrics).all).length, 7)
+      assert.equal((yield* all).length, 8)
     }))
 
   it.scoped("closing while the sender never accepts ends within the grace, and writes down what is lost", () =>

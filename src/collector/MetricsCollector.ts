@@ -34,7 +34,7 @@ export interface CollectorOptions {
   readonly queueCapacity?: number | undefined
   /** What a full queue does: `suspend` (the default: generators wait), `drop-newest` or `drop-oldest`. */
   readonly overflow?: OverflowStrategy | undefined
-  /** How long a metric waits for others to share a batch; 250 ms unless given. */
+  /** How long a metric waits for others to share a batch; 250 ms unless given. Those of the first batch do not wait. */
   readonly linger?: Duration.DurationInput | undefined
 }
 

@@ -1,5 +1,6 @@
 import { type Duration, Effect, FiberId, MutableQueue } from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
+import { nextTurn } from "../domain/nextTurn.js"
 
 /** What becomes of metrics for which a full queue has no room. */
 export type OverflowStrategy = "suspend" | "drop-newest" | "drop-oldest"
@@ -18,7 +19,7 @@ export interface MetricsQueueOptions {
   readonly overflow: OverflowStrategy
   /** A batch is due at once when this many metrics wait. */
   readonly batchSize: number
-  /** How long the first metric of a batch waits for others. */
+  /** How long the first metric of a batch waits for others; those of the very first batch do not wait. */
   readonly linger: Duration.DurationInput
   /** Told of metrics that were dropped. */
   readonly onDropped: (dropped: Gathered) => Effect.Effect<void>
@@ -33,7 +34,10 @@ export interface MetricsQueue {
    * uninterruptibly can be interrupted while it waits for room, and at no other time.
    */
   readonly offer: (gathered: Gathered) => Effect.Effect<void>
-  /** Waits until a batch is due: enough metrics wait, or one has waited long enough, or the queue has ended. */
+  /**
+   * Waits until a batch is due: enough metrics wait, or one has waited long enough, or the queue has ended. The first
+   * one is due as soon as a metric is there.
+   */
   readonly awaitBatch: Effect.Effect<void>
   /** Takes metrics from the front, at most `most`; none are left when the queue has ended and this is empty. */
   readonly take: (most: number) => ReadonlyArray<Gathered>
@@ -67,6 +71,7 @@ export const makeMetricsQueue = (options: MetricsQueueOptions): MetricsQueue => 
   let front: Gathered | undefined
   let size = 0
   let ended = false
+  let isFirstBatch = true
   const waiting = new Set<WaitingOffer>()
   const some = Effect.unsafeMakeLatch(false)
   const enough = Effect.unsafeMakeLatch(false)
@@ -173,6 +178,12 @@ export const makeMetricsQueue = (options: MetricsQueueOptions): MetricsQueue => 
     offer: offers[overflow],
     awaitBatch: Effect.gen(function*() {
       yield* some.await
+      if (isFirstBatch) {
+        isFirstBatch = false
+        // Somebody waits to see that it works; what comes in this turn shares it all the same.
+        yield* nextTurn
+        return
+      }
       // No timer when enough waits already.
       if (size >= batchSize || ended) return
       // A timer that opens what is waited at costs a third of a race. One that is

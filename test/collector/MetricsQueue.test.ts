@@ -29,10 +29,33 @@ const make = (options: Partial<MetricsQueueOptions> = {}) => {
   return { queue, dropped, sizes }
 }
 
+/** A queue whose first batch, which does not linger, was taken. */
+const makeLingering = (options: Partial<MetricsQueueOptions> = {}) =>
+  Effect.gen(function*() {
+    const made = make(options)
+    yield* made.queue.offer(piece("first", 0, 1))
+    yield* made.queue.awaitBatch
+    made.queue.take(100)
+    return made
+  })
+
 describe("when a batch is due", () => {
-  it.effect("at once when enough metrics wait, without a timer", () =>
+  it.effect("the first at once, with all that comes in the same turn", () =>
     Effect.gen(function*() {
       const { queue } = make()
+      const due = yield* Effect.fork(queue.awaitBatch)
+      yield* TestClock.adjust("1 hour")
+      assert.equal((yield* Fiber.poll(due))._tag, "None")
+      yield* queue.offer(piece("a", 0, 1))
+      yield* Effect.yieldNow()
+      yield* queue.offer(piece("b", 1, 1))
+      yield* Fiber.join(due)
+      assert.deepEqual(valuesOf(queue.take(100)), [0, 1])
+    }))
+
+  it.effect("at once when enough metrics wait, without a timer", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* makeLingering()
       yield* queue.offer(piece("a", 0, 5))
       yield* queue.awaitBatch
       assert.deepEqual(valuesOf(queue.take(100)), upTo(5))
@@ -40,7 +63,7 @@ describe("when a batch is due", () => {
 
   it.effect("after the linger when fewer wait", () =>
     Effect.gen(function*() {
-      const { queue } = make()
+      const { queue } = yield* makeLingering()
       const due = yield* Effect.fork(queue.awaitBatch)
       yield* TestClock.adjust("1 hour")
       assert.equal(yield* Fiber.poll(due).pipe(Effect.map(({ _tag }) => _tag)), "None")
@@ -53,7 +76,7 @@ describe("when a batch is due", () => {
 
   it.effect("before the linger is over when the batch fills up", () =>
     Effect.gen(function*() {
-      const { queue } = make()
+      const { queue } = yield* makeLingering()
       yield* queue.offer(piece("a", 0, 1))
       const due = yield* Effect.fork(queue.awaitBatch)
       yield* TestClock.adjust("10 millis")
@@ -64,7 +87,7 @@ describe("when a batch is due", () => {
 
   it.effect("at once when the queue has ended, also empty", () =>
     Effect.gen(function*() {
-      const { queue } = make()
+      const { queue } = yield* makeLingering()
       yield* queue.offer(piece("a", 0, 2))
       yield* queue.end
       yield* queue.awaitBatch
@@ -75,7 +98,7 @@ describe("when a batch is due", () => {
 
   it.effect("an interrupted wait takes nothing", () =>
     Effect.gen(function*() {
-      const { queue } = make()
+      const { queue } = yield* makeLingering()
       const waiting = yield* Effect.fork(queue.awaitBatch)
       yield* queue.offer(piece("a", 0, 2))
       yield* Fiber.interrupt(waiting)
