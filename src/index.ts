@@ -72,6 +72,7 @@ export {
   MetricStore,
   type QueryAnswer,
   QueryError,
+  type QueryText,
   type SeriesFilter,
   type SeriesInfo,
   type SeriesPoints,
