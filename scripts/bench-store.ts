@@ -49,14 +49,20 @@ const isMeasured = (value: unknown): value is Measured => typeof value === "obje
 
 const [command, ...before] = [...(values.under?.split(" ") ?? []), process.execPath]
 
-const run = (phase: string, store: Store | "plain", dataset: Dataset, dataDir: string): Measured => {
-  const asked = [child, phase, store, dataset.name, String(most), dataDir, String(turns)]
+/** Runs phases, each in a process of its own, one after another under one command. */
+const run = (
+  phases: ReadonlyArray<string>,
+  store: Store | "plain",
+  dataset: Dataset,
+  dataDir: string
+): ReadonlyArray<Measured> => {
+  const asked = [child, phases.join(), store, dataset.name, String(most), dataDir, String(turns)]
   const printed = execFileSync(command, [...before, ...asked], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"]
   })
-  const measured: unknown = JSON.parse(printed)
-  if (!isMeasured(measured)) throw new Error(`${phase} ${store}: printed ${printed}`)
+  const measured = printed.trimEnd().split("\n").map((line): unknown => JSON.parse(line)).filter(isMeasured)
+  if (measured.length !== phases.length) throw new Error(`${phases.join()} ${store}: printed ${printed}`)
   return measured
 }
 
@@ -72,9 +78,7 @@ const inDirectory = (work: (dataDir: string) => Measured): Measured => {
 /** One store filled, settled, read and made smaller: everything that was measured of it. */
 const measure = (store: Store, dataset: Dataset): Measured =>
   inDirectory((dataDir) => {
-    const inserted = run("insert", store, dataset, dataDir)
-    const settled = run("settle", store, dataset, dataDir)
-    const read = run("read", store, dataset, dataDir)
+    const [inserted, settled, read] = run(["insert", "settle", "read"], store, dataset, dataDir)
     return { ...inserted, ...read, ...settled }
   })
 
@@ -184,7 +188,7 @@ for (const dataset of datasets(most)) {
       measured.get(store)?.push(measure(store, dataset))
     }
     process.stderr.write(`${dataset.name}, round ${round + 1} of ${rounds}: plain loop\n`)
-    floors.push(inDirectory((dataDir) => run("floor", "plain", dataset, dataDir)))
+    floors.push(inDirectory((dataDir) => run(["floor"], "plain", dataset, dataDir)[0]))
     const [one, other] = stores.map((store) => measured.get(store)?.at(-1) ?? {})
     compareAnswers(one, other)
   }

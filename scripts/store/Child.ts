@@ -1,4 +1,5 @@
 import { Console, Effect, Exit, Logger, type Scope } from "effect"
+import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { BenchData, type Dataset, datasets, endOf, START } from "./BenchData.js"
@@ -9,7 +10,7 @@ import { lateness } from "./Pace.js"
 import { openRows } from "./RowContender.js"
 
 // One measurement in a process of its own: `Child.js <phase> <store> <dataset> <points> <data directory> <turns>`.
-// Prints what it measured as one line of JSON.
+// Prints what it measured as one line of JSON. Phases with commas between them have a process each, one after another.
 
 const DAY = 86_400_000
 const HOUR = 3_600_000
@@ -139,18 +140,25 @@ const measure = (
     Effect.map((measured) => ({ ...measured, bytesPerPoint: sizeOf(dataDir) / dataset.points }))
   )
 
-const [, , phase, store, name, points, dataDir, turns] = process.argv
+const [, script, phases, store, name, points, dataDir, turns] = process.argv
 const dataset = datasets(Number(points)).find((one) => one.name === name)
 if (dataset === undefined) throw new Error(`no dataset ${name}`)
 
 const open = (settling: boolean) => store === "rows" ? openRows(dataDir) : openChunks(dataDir, settling)
 
-const exit = await measure(phase, open, dataset, dataDir, Number(turns)).pipe(
-  Effect.flatMap((measured) => Console.log(JSON.stringify(measured))),
-  Effect.provide(Logger.remove(Logger.defaultLogger)),
-  Effect.runPromiseExit
-)
-if (Exit.isFailure(exit)) {
-  process.stderr.write(`${phase} ${store}: ${exit.cause.toString()}\n`)
-  process.exitCode = 1
+const [phase, ...others] = phases.split(",")
+if (others.length > 0) {
+  for (const one of [phase, ...others]) {
+    execFileSync(process.execPath, [script, one, store, name, points, dataDir, turns], { stdio: "inherit" })
+  }
+} else {
+  const exit = await measure(phase, open, dataset, dataDir, Number(turns)).pipe(
+    Effect.flatMap((measured) => Console.log(JSON.stringify(measured))),
+    Effect.provide(Logger.remove(Logger.defaultLogger)),
+    Effect.runPromiseExit
+  )
+  if (Exit.isFailure(exit)) {
+    process.stderr.write(`${phase} ${store}: ${exit.cause.toString()}\n`)
+    process.exitCode = 1
+  }
 }
