@@ -98,6 +98,7 @@ export function* writeAnswer(
       if (room.isFull) yield { bytes: room.take(), isLast: false }
     }
     room.text("]}")
+    if (room.isFull) yield { bytes: room.take(), isLast: false }
   }
   room.text(
     `],"truncated":${answer.truncated}${answer.overflow === true ? `,"overflow":true` : ""}${
