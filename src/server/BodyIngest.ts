@@ -13,8 +13,8 @@ import { jsonText, Refused, refusedResponse } from "./Refused.js"
 import type { ServerParts } from "./ServerParts.js"
 
 /**
- * Most points of a batch, which is checked and committed in one turn: a frame of the socket cannot hold many more, and
- * our own senders put a hundredth of it into one.
+ * Most points of a batch, which is checked and committed in one turn. Our own senders join at most 256 KiB into a
+ * request, which is no more than some 40,000 points of the shortest form.
  */
 const maxBatchPoints = 100_000
 
