@@ -107,6 +107,8 @@ const summaryOf = (path: string, status: OutboxFileStatus, letters: ReadonlyArra
   }
 }
 
+const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`
+
 type Summary = ReturnType<typeof summaryOf>
 
 const statusText = (summary: Summary, now: number, width: number): string => {
@@ -125,7 +127,9 @@ const statusText = (summary: Summary, now: number, width: number): string => {
         },
         {
           label: "Pending",
-          value: `${summary.pending} metrics in ${summary.batches} batches, ${formatSize(summary.bytes)}`,
+          value: `${counted(summary.pending, "metric", "metrics")} in ${
+            counted(summary.batches, "batch", "batches")
+          }, ${formatSize(summary.bytes)}`,
           prose: true
         },
         ...(summary.oldest === null ? [] : [{ label: "Oldest", value: ago(summary.oldest), prose: true }]),
