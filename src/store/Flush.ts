@@ -54,7 +54,13 @@ export const flushSeries = (parts: StoreParts, due: ReadonlyArray<HeadSeries>): 
     })
   }).pipe(Effect.tapError(() => Effect.sync(() => parts.chunks.forget())))
 
-/** Flushes what is due, in slices, giving sockets a turn between two of them. */
+/**
+ * Lets batches go first that came while a slice was written: in the turn after it they are read, and after that turn they
+ * are committed.
+ */
+const letOthersGo: Effect.Effect<void> = Effect.zipRight(nextTurn, nextTurn)
+
+/** Flushes what is due, in slices, giving others a turn between two of them. */
 const flushDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
     while (true) {
@@ -62,7 +68,7 @@ const flushDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>
       const due = parts.head.due(slice, now - parts.limits.maxAge, parts.limits.logBytes)
       if (due.length === 0) return
       yield* flushSeries(parts, due)
-      yield* nextTurn
+      yield* letOthersGo
     }
   })
 
@@ -74,7 +80,7 @@ const roll = ({ chunks, commits }: StoreParts, due: ReadonlyArray<SeriesDay>): E
     committed: () => undefined
   }).pipe(
     Effect.tapError(() => Effect.sync(() => chunks.forget())),
-    Effect.zipRight(nextTurn)
+    Effect.zipRight(letOthersGo)
   )
 
 /** Brings rollups up to date, in slices. */
