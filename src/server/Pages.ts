@@ -1,5 +1,6 @@
 import { HttpApi, HttpApiBuilder, HttpRouter, HttpServerRequest, OpenApi } from "@effect/platform"
 import { Context, Effect, Layer } from "effect"
+import { onceForAll } from "../domain/onceForAll.js"
 import { Api } from "../wire/Api.js"
 import { HTTP_PATH, SOCKET_PATH } from "../wire/Endpoint.js"
 import { makeDashboardFiles, notFound } from "./DashboardFiles.js"
@@ -85,7 +86,7 @@ export const pages = (parts: ServerParts) =>
         path: `/${string}`,
         page: Effect.Effect<StaticPage, E, HttpServerRequest.HttpServerRequest | HttpRouter.HttpRouter.DefaultServices>
       ) =>
-        Effect.flatMap(Effect.cached(page), (cached) =>
+        Effect.flatMap(onceForAll(page), (cached) =>
           router.get(
             path,
             Effect.flatMap(

@@ -2,6 +2,7 @@ import { type HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import { gzip } from "node:zlib"
+import { onceForAll } from "../domain/onceForAll.js"
 import { acceptsGzip } from "./acceptsGzip.js"
 
 // What is smaller fits into one packet either way.
@@ -41,7 +42,7 @@ export const makeStaticPage = (
   contentType: string,
   headers: { readonly [name: string]: string }
 ): Effect.Effect<StaticPage> =>
-  Effect.map(Effect.cached(gzipped(bytes)), (packed) => {
+  Effect.map(onceForAll(gzipped(bytes)), (packed) => {
     const hash = createHash("sha256").update(bytes).digest("base64url").slice(0, 22)
     const tags = { plain: `"${hash}"`, packed: `"${hash}-gzip"` }
     const isWorthPacking = bytes.length >= worthPacking

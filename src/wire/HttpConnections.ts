@@ -1,5 +1,6 @@
 import { HttpClient, type HttpClientError, type HttpClientRequest } from "@effect/platform"
 import { Context, Effect, Layer } from "effect"
+import { onceForAll } from "../domain/onceForAll.js"
 
 /**
  * HTTP over connections of its own, opened by the first request: a program that
@@ -12,12 +13,10 @@ export const httpConnections = (ca?: string): Layer.Layer<HttpClient.HttpClient>
     HttpClient.HttpClient,
     Effect.gen(function*() {
       const scope = yield* Effect.scope
-      const opened = yield* Effect.cached(
+      const opened = yield* onceForAll(
         Effect.promise(() => import("./UndiciConnections.js")).pipe(
           Effect.flatMap(({ undiciConnections }) => Layer.buildWithScope(undiciConnections(ca), scope)),
-          Effect.map(Context.get(HttpClient.HttpClient)),
-          // What waits for it may be interrupted; the opening itself goes on for those that come after.
-          Effect.uninterruptible
+          Effect.map(Context.get(HttpClient.HttpClient))
         )
       )
       return HttpClient.makeWith<HttpClientError.HttpClientError, never, HttpClientError.HttpClientError, never>(
