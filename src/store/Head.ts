@@ -75,7 +75,7 @@ export class Head {
   // In the order of their oldest arrivals, because a series leaves as a whole.
   private readonly series = new Map<number, HeadSeries>()
   // In the order in which they became full. Those before `firstFull` have left: to take each out would move the rest.
-  private full: Array<HeadSeries> = []
+  private full: Array<HeadSeries | undefined> = []
   private firstFull = 0
   private rows: Array<Row> = []
   private bytesOfRows = 0
@@ -164,8 +164,9 @@ export class Head {
   due(most: number, since: number, logCap: number): ReadonlyArray<HeadSeries> {
     const due: Array<HeadSeries> = []
     for (let i = this.firstFull; i < this.full.length && due.length < most; i++) {
+      const own = this.full[i]
       // One in the middle may have left for another reason, and begun anew.
-      if (!this.full[i].isGone) due.push(this.full[i])
+      if (own?.isGone === false) due.push(own)
     }
     if (due.length === 0) {
       for (const own of this.series.values()) {
@@ -191,7 +192,7 @@ export class Head {
       // One that is gone keeps no other alive.
       own.follower = undefined
     }
-    while (this.firstFull < this.full.length && this.full[this.firstFull].isGone) this.firstFull++
+    while (this.full[this.firstFull]?.isGone === true) this.full[this.firstFull++] = undefined
     if (this.firstFull * 2 <= this.full.length) return
     this.full = this.full.slice(this.firstFull)
     this.firstFull = 0

@@ -1,6 +1,9 @@
 import { describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import * as assert from "node:assert/strict"
+import { setImmediate } from "node:timers/promises"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { Head } from "../../src/store/Head.js"
 
 const chunkPoints = 3
@@ -52,5 +55,26 @@ describe("the head of a store", () => {
       }),
       { numRuns: 300 }
     )
+  })
+
+  it("keeps no points of full series that have left", async () => {
+    setFlagsFromString("--expose-gc")
+    const collect: unknown = runInNewContext("gc")
+    assert.ok(typeof collect === "function")
+    const head = new Head(chunkPoints)
+    const ids = [1, 2, 3, 4, 5]
+    const columns = { time: ids, value: ids, fields: ids.map(() => undefined) }
+    for (let seq = 1; seq <= chunkPoints; seq++) head.add(seq, 1, { series: ids, ...columns }, seq)
+    const leave = () => {
+      const [first] = head.due(1, -Infinity, noCap)
+      head.drop([first.id])
+      return new WeakRef(first)
+    }
+    const left = leave()
+    // What a reference was asked for or made of lives until the end of the turn.
+    await setImmediate()
+    collect()
+    assert.equal(left.deref(), undefined)
+    assert.deepEqual(head.due(9, -Infinity, noCap).map(({ id }) => id), [2, 3, 4, 5])
   })
 })
