@@ -35,8 +35,11 @@ interface Kept {
   readonly page: StaticPage
 }
 
-const versionOf = ({ mtime, size }: FileSystem.File.Info): string =>
-  `${size} ${Option.match(mtime, { onNone: () => "", onSome: (time) => time.getTime() })}`
+const millisOf = Option.match({ onNone: () => "", onSome: (time: Date) => String(time.getTime()) })
+
+// All files of a package have one time of change, and a page that names other parts has mostly the size of the one before.
+const versionOf = ({ birthtime, ino, mtime, size }: FileSystem.File.Info): string =>
+  [size, millisOf(mtime), millisOf(birthtime), Option.getOrElse(ino, () => "")].join(" ")
 
 /**
  * Makes what answers with the files of a folder, and never with one outside of

@@ -120,6 +120,24 @@ describe("pages", () => {
       expect(tagOf(after)).not.toBe(before)
     }).pipe(Effect.provide(environment)))
 
+  it.scopedLive("sends a page anew that was exchanged for one of equal size and time, as all of a package are", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const dashboardDir = yield* fs.makeTempDirectoryScoped()
+      const file = path.join(dashboardDir, "index.html")
+      const released = new Date("1985-10-26T08:15:00Z")
+      const install = (text: string) =>
+        Effect.zipRight(fs.writeFileString(`${file}.new`, text), fs.utimes(`${file}.new`, released, released)).pipe(
+          Effect.zipRight(fs.rename(`${file}.new`, file))
+        )
+      yield* install("<script src=app-1.js>")
+      const server = yield* startServer({ dashboardDir })
+      expect((yield* request(server, "/")).text).toBe("<script src=app-1.js>")
+      yield* install("<script src=app-2.js>")
+      expect((yield* request(server, "/")).text).toBe("<script src=app-2.js>")
+    }).pipe(Effect.provide(environment)))
+
   it.scopedLive("says that pages depend on the encoding to pages of other sites too", () =>
     Effect.gen(function*() {
       const server = yield* startServer({ allowedOrigins: ["https://dash.example.com"] })
