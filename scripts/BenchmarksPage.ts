@@ -26,10 +26,12 @@ export const provenance = (command: string): string => {
 export const show = (value: number, digits: number): string =>
   value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
 
-/** The middle of some numbers; `NaN` of none. */
+/** The middle of some numbers, halfway between the two that are in the middle of evenly many; `NaN` of none. */
 export const median = (values: Iterable<number>): number => {
   const sorted = Array.from(values).sort((a, b) => a - b)
-  return sorted.length === 0 ? Number.NaN : sorted[Math.floor(sorted.length / 2)]
+  const upper = Math.floor(sorted.length / 2)
+  if (sorted.length === 0) return Number.NaN
+  return sorted.length % 2 === 1 ? sorted[upper] : (sorted[upper - 1] + sorted[upper]) / 2
 }
 
 /** Puts a section between the markers of a script in docs/benchmarks.md, at its end when it has none there yet. */
