@@ -2,6 +2,7 @@ import { Console, Effect, Exit, Logger, type Scope } from "effect"
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { preferMainThread } from "../../src/cli/preferMainThread.js"
 import { BenchData, type Dataset, datasets, endOf, START } from "./BenchData.js"
 import { openChunks } from "./ChunkContender.js"
 import type { Answer, Contender } from "./Contender.js"
@@ -124,6 +125,8 @@ const measure = (
   turns: number
 ) =>
   Effect.gen(function*() {
+    // As the command does.
+    yield* preferMainThread
     if (phase === "floor") return yield* floor(dataDir, new BenchData(dataset), turns)
     const settling = phase === "settle"
     const before = performance.now()

@@ -14,6 +14,7 @@ import { configuredList } from "./Configuration.js"
 import { readToken, tokenOptions } from "./ConnectionOptions.js"
 import { dataDirectory, dataDirOption } from "./DataDirectory.js"
 import { dashboardFiles, packageInfo } from "./PackageFiles.js"
+import { preferMainThread } from "./preferMainThread.js"
 import { parsed, parseDuration, parseSize } from "./Values.js"
 
 /** Options of every command that runs a server. */
@@ -213,6 +214,7 @@ export const startServer = (
   pipeline?: Effect.Effect<PipelineSnapshot>
 ): Effect.Effect<RunningServer, CliFailure, FileSystem.FileSystem | Path.Path | Scope.Scope> =>
   Effect.gen(function*() {
+    yield* preferMainThread
     const token = yield* readToken(choice)
     const tls = yield* readTls(choice)
     const dataDir = yield* dataDirectory(choice.dataDir)
