@@ -122,6 +122,15 @@ export const toWire = (metric: GenericMetric): WireMetric => ({
   metadata: metric.metadata
 })
 
+/** What the fields of a metric must be, as it is told of one of which they are not. */
+export const fieldProblems = {
+  origin: `origin: expected 1 to ${MAX_NAME_LENGTH} characters`,
+  metricType: `metric_type: expected 1 to ${MAX_NAME_LENGTH} characters`,
+  value: "value: expected a finite number",
+  /** In the wire form. */
+  timestamp: `timestamp: ${timestampProblem}`
+} as const
+
 /**
  * Says what is wrong with a metric made in the program (`new GenericMetric`
  * checks, but validation can be switched off and values computed), or
@@ -129,9 +138,9 @@ export const toWire = (metric: GenericMetric): WireMetric => ({
  * changes by the caller cannot reach a metric that was accepted.
  */
 export const metricProblem = (metric: GenericMetric): string | undefined => {
-  if (!isMetricName(metric.origin)) return `origin: expected 1 to ${MAX_NAME_LENGTH} characters`
-  if (!isMetricName(metric.metricType)) return `metric_type: expected 1 to ${MAX_NAME_LENGTH} characters`
-  if (!Number.isFinite(metric.value)) return "value: expected a finite number"
+  if (!isMetricName(metric.origin)) return fieldProblems.origin
+  if (!isMetricName(metric.metricType)) return fieldProblems.metricType
+  if (!Number.isFinite(metric.value)) return fieldProblems.value
   if (metric.timestamp !== undefined && !isTimestamp(metric.timestamp)) {
     return "timestamp: expected whole milliseconds since the epoch, years 0 to 9999"
   }

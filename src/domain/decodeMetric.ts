@@ -1,5 +1,5 @@
 import { Either, ParseResult, Schema } from "effect"
-import { GenericMetric, isMetricName, MAX_NAME_LENGTH } from "./GenericMetric.js"
+import { fieldProblems, GenericMetric, isMetricName } from "./GenericMetric.js"
 import { deepFreeze, isMetadata, MetadataLimits, metadataProblem } from "./Json.js"
 import { parseTimestamp } from "./Timestamp.js"
 
@@ -67,26 +67,22 @@ export const decodeMetric = (input: unknown, detail: ProblemDetail = "full"): Ei
   return Either.left(detail === "full" ? describeProblem(input) : metric)
 }
 
-const originProblem = `origin: expected 1 to ${MAX_NAME_LENGTH} characters`
-const metricTypeProblem = `metric_type: expected 1 to ${MAX_NAME_LENGTH} characters`
-const valueProblem = "value: expected a finite number"
-const timestampProblem = "timestamp: expected ISO 8601 or milliseconds since the epoch, years 0 to 9999"
 const metadataShape = `metadata: expected a JSON object of at most ${MetadataLimits.maxBytes} bytes and ` +
   `${MetadataLimits.maxDepth} levels, with well-formed text`
 
 /** The metric, or the first problem of what is none. */
 const accept = (input: unknown): GenericMetric | string => {
-  if (typeof input !== "object" || input === null || !("origin" in input)) return originProblem
-  if (!("metric_type" in input)) return metricTypeProblem
-  if (!("value" in input)) return valueProblem
+  if (typeof input !== "object" || input === null || !("origin" in input)) return fieldProblems.origin
+  if (!("metric_type" in input)) return fieldProblems.metricType
+  if (!("value" in input)) return fieldProblems.value
   const { metric_type: metricType, origin, value } = input
-  if (!isMetricName(origin)) return originProblem
-  if (!isMetricName(metricType)) return metricTypeProblem
-  if (typeof value !== "number" || !Number.isFinite(value)) return valueProblem
+  if (!isMetricName(origin)) return fieldProblems.origin
+  if (!isMetricName(metricType)) return fieldProblems.metricType
+  if (typeof value !== "number" || !Number.isFinite(value)) return fieldProblems.value
   const fields: { -readonly [K in keyof Fields]: Fields[K] } = { origin, metricType, value: value === 0 ? 0 : value }
   if ("timestamp" in input && input.timestamp !== undefined && input.timestamp !== null) {
     const timestamp = parseTimestamp(input.timestamp)
-    if (timestamp === undefined) return timestampProblem
+    if (timestamp === undefined) return fieldProblems.timestamp
     fields.timestamp = timestamp
   }
   if ("metadata" in input && input.metadata !== undefined && input.metadata !== null) {

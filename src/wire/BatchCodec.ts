@@ -1,5 +1,5 @@
 import { Either } from "effect"
-import { isMetricName } from "../domain/GenericMetric.js"
+import { fieldProblems, isMetricName } from "../domain/GenericMetric.js"
 import { isMetadata, isWellFormed, type JsonObject, metadataProblem } from "../domain/Json.js"
 import { makeSeries, type Series } from "../domain/Series.js"
 import { isTimestamp } from "../domain/Timestamp.js"
@@ -154,8 +154,8 @@ const isTags = (value: JsonObject): value is { readonly [key: string]: string } 
 
 const readDefinition = (definition: { readonly [key: string]: unknown }): Series | string => {
   const { kind, metric_type, origin, tags = {}, unit } = definition
-  if (!isMetricName(origin)) return "origin: expected 1 to 255 characters"
-  if (!isMetricName(metric_type)) return "metric_type: expected 1 to 255 characters"
+  if (!isMetricName(origin)) return fieldProblems.origin
+  if (!isMetricName(metric_type)) return fieldProblems.metricType
   if (!isMetadata(tags)) return (metadataProblem(tags) ?? "").replace("metadata", "tags")
   if (!isTags(tags)) return "tags: expected strings only"
   if (kind !== undefined && (typeof kind !== "string" || kind.length > 64)) {
@@ -265,7 +265,7 @@ export const readPoints = (frame: BatchFrame, dictionary: Dictionary): Either.Ei
     }
     const own = frame.value[i]
     if (typeof own !== "number" || !Number.isFinite(own)) {
-      rejected.push([at, "value: expected a finite number"])
+      rejected.push([at, fieldProblems.value])
       continue
     }
     const context = fieldsAt.size === 0 ? undefined : fieldsAt.get(i)
