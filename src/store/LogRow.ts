@@ -130,7 +130,8 @@ export const decodeLogRow = (bytes: Uint8Array, crc: number): Either.Either<Colu
       time[i] = last
     }
     if (at + 8 * count > source.length) return Either.left("it ends too early")
-    for (let i = 0; i < count; i++, at += 8) value[i] = source.readDoubleLE(at)
+    const view = viewOf(source)
+    for (let i = 0; i < count; i++, at += 8) value[i] = view.getFloat64(at, true)
     return Either.right({ series, time, value, fields: readFields(source.toString("utf8", at), count) })
   } catch (error) {
     return Either.left(error instanceof Error ? error.message : String(error))

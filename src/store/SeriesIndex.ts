@@ -1,7 +1,7 @@
 import type { Series } from "../domain/Series.js"
 import type { Columns } from "./Columns.js"
 import type { HeadSeries } from "./Head.js"
-import { LatestPoints, type Newest } from "./LatestPoints.js"
+import { FUTURE_TOLERANCE, LatestPoints, type Newest } from "./LatestPoints.js"
 import type { SeriesFilter } from "./MetricStore.js"
 import { isOverflow, overflowSeries } from "./Overflow.js"
 import { TagIndex } from "./TagIndex.js"
@@ -110,11 +110,20 @@ export class SeriesIndex {
     if (entry.points === 0) this.filled++
     entry.points += count
     this.total += count
+    const horizon = now + FUTURE_TOLERANCE
+    let first = Infinity
+    let last = -Infinity
+    let newest = -1
     for (let i = 0; i < count; i++) {
-      if (time[i] < entry.first) entry.first = time[i]
-      if (time[i] > entry.last) entry.last = time[i]
-      entry.latest.add(time[i], value[i], fields?.[i], now)
+      const at = time[i]
+      if (at < first) first = at
+      if (at > last) last = at
+      if (at > horizon) entry.latest.add(at, value[i], fields?.[i], now)
+      else if (newest === -1 || at >= time[newest]) newest = i
     }
+    if (newest !== -1) entry.latest.add(time[newest], value[newest], fields?.[newest], now)
+    if (first < entry.first) entry.first = first
+    if (last > entry.last) entry.last = last
   }
 
   /** Makes points that were counted before candidates for the newest. */

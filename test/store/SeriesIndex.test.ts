@@ -3,6 +3,7 @@ import { FastCheck as fc } from "effect"
 import * as assert from "node:assert/strict"
 import { makeSeries } from "../../src/domain/Series.js"
 import type { SeriesFilter, TagCondition } from "../../src/store/MetricStore.js"
+import { Head } from "../../src/store/Head.js"
 import { overflowSeries } from "../../src/store/Overflow.js"
 import { SeriesIndex } from "../../src/store/SeriesIndex.js"
 
@@ -97,6 +98,41 @@ describe("SeriesIndex", () => {
           index.free(part.map(({ id }) => id))
         }
         assert.deepEqual(told, Array.from(oldest.keys()).filter((i) => oldest[i] < (i % 3 === 0 ? 15 : 5)))
+      })
+    )
+  })
+
+  it("knows after a start of the points in the log what it knew when they came, also of a clock that ran ahead", () => {
+    const horizon = 5 * 60_000
+    // Around the horizon, so that some wait for their time, and few enough that some are equal.
+    const point = fc.record({
+      time: fc.integer({ min: horizon - 3, max: horizon + 3 }),
+      fields: fc.option(fc.record({ n: fc.nat(9) }), { nil: undefined })
+    })
+    fc.assert(
+      fc.property(fc.option(fc.integer({ min: horizon - 3, max: horizon }), { nil: undefined }), fc.array(point), (
+        known,
+        points
+      ) => {
+        const newest = known === undefined ? undefined : { time: known, value: -1, fields: undefined }
+        const before = newest === undefined ? undefined : { points: 1, first: newest.time, last: newest.time, newest }
+        const columns = {
+          series: points.map(() => 1),
+          time: points.map(({ time }) => time),
+          value: points.map((_, i) => i),
+          fields: points.map(({ fields }) => fields)
+        }
+        const [live, started] = [new SeriesIndex(), new SeriesIndex()]
+        for (const index of [live, started]) index.define(1, makeSeries("o", "x", {}), before)
+        live.add(columns, 0)
+        const head = new Head(1_000)
+        head.add(1, 1, columns, 0)
+        for (const own of head.all) started.addSeries(own, 0)
+        for (const now of [0, 2, 10]) {
+          assert.deepEqual(started.newestOf(1, now), live.newestOf(1, now))
+          assert.deepEqual(started.entryOf(1), live.entryOf(1))
+        }
+        assert.equal(started.size, live.size)
       })
     )
   })
