@@ -4,6 +4,13 @@ import type { Columns } from "./Columns.js"
 // So few numbers stand beside their typed array, not in memory of its own.
 const leastRoom = 8
 
+// In one piece of memory, because asking for it costs more than filling it.
+const columnsFor = (room: number): readonly [time: Float64Array<ArrayBuffer>, value: Float64Array<ArrayBuffer>] => {
+  if (room <= leastRoom) return [new Float64Array(room), new Float64Array(room)]
+  const memory = new ArrayBuffer(2 * room * Float64Array.BYTES_PER_ELEMENT)
+  return [new Float64Array(memory, 0, room), new Float64Array(memory, memory.byteLength / 2, room)]
+}
+
 /**
  * Points of one series that stand in the log and in no chunk yet, in the order
  * of their arrival: the first `count` entries of each column. They only grow,
@@ -31,19 +38,20 @@ export class HeadSeries {
     /** Points for which there is room before its columns grow. */
     room: number
   ) {
-    this.time = new Float64Array(room)
-    this.value = new Float64Array(room)
+    const [time, value] = columnsFor(room)
+    this.time = time
+    this.value = value
   }
 
   /** Adds a point; answers how many there are. */
   add(time: number, value: number, fields: JsonObject | undefined): number {
     const at = this.count
     if (at === this.time.length) {
-      const grown = [new Float64Array(at * 2), new Float64Array(at * 2)] as const
-      grown[0].set(this.time)
-      grown[1].set(this.value)
-      this.time = grown[0]
-      this.value = grown[1]
+      const [times, values] = columnsFor(at * 2)
+      times.set(this.time)
+      values.set(this.value)
+      this.time = times
+      this.value = values
     }
     this.time[at] = time
     this.value[at] = value
