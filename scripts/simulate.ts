@@ -3,7 +3,7 @@ import { spawn } from "node:child_process"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { transitionNames } from "../src/sender/DeliveryState.js"
+import { transitionNames } from "../src/sender/delivery/DeliveryState.js"
 import { describeFault, type Fault, simulate, type SimulationReport } from "../src/testing/simulation/Simulation.js"
 
 // Runs the simulation for many seeds, or one of them with all that happens:

@@ -13,7 +13,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Option, Random } from "effect"
 import { parseArgs } from "node:util"
-import { renderTable } from "../src/cli/Table.js"
+import { renderTable } from "../src/cli/terminal/Table.js"
 import { SoakError } from "./soak/Process.js"
 import { type Progress, soak, type SoakReport } from "./soak/Soak.js"
 

@@ -45,6 +45,7 @@ export {
 } from "./telemetry/PipelineStatus.js"
 
 // Sender
+export { type SocketConnection, SocketConnector, SocketError } from "./sender/delivery/SocketConnector.js"
 export {
   type Acceptance,
   DeliveryStoppedError,
@@ -56,7 +57,6 @@ export {
 } from "./sender/GenericMetricsSender.js"
 export { MemoryOutbox } from "./sender/MemoryOutbox.js"
 export { Outbox, OutboxError, type OutboxLimits } from "./sender/Outbox.js"
-export { type SocketConnection, SocketConnector, SocketError } from "./sender/SocketConnector.js"
 export { SqliteOutbox } from "./sender/SqliteOutbox.js"
 export { type Endpoint, EndpointError, parseEndpoint } from "./wire/Endpoint.js"
 
@@ -81,8 +81,8 @@ export {
   type StoreStats
 } from "./store/MetricStore.js"
 export { QueryThread } from "./store/query/QueryThread.js"
-export { enforceRetention, type Retention } from "./store/Retention.js"
-export type { RetentionOptions } from "./store/RetentionAges.js"
+export { enforceRetention, type Retention } from "./store/retention/Retention.js"
+export type { RetentionOptions } from "./store/retention/RetentionAges.js"
 export { SqliteMetricStore } from "./store/SqliteMetricStore.js"
 
 // Client and command

@@ -1,9 +1,9 @@
 import { Either } from "effect"
 import * as assert from "node:assert/strict"
 import * as zlib from "node:zlib"
-import { CsvRecords } from "../../src/cli/CsvRecords.js"
-import { readCsvHeader, readCsvRow } from "../../src/cli/MetricsCsv.js"
-import { parseDuration, parseInstant, parseSize } from "../../src/cli/Values.js"
+import { CsvRecords } from "../../src/cli/transfer/CsvRecords.js"
+import { readCsvHeader, readCsvRow } from "../../src/cli/transfer/MetricsCsv.js"
+import { parseDuration, parseInstant, parseSize } from "../../src/cli/options/Values.js"
 import { parseFen } from "../../src/domain/Fen.js"
 import { toWire } from "../../src/domain/GenericMetric.js"
 import { decodeMetricOrPoint, toTimeseriesFormat } from "../../src/domain/TimeseriesPoint.js"
@@ -12,12 +12,18 @@ import { decodeFeedFrame } from "../../src/generators/lichess/FeedFrame.js"
 import { decodeGameExport } from "../../src/generators/lichess/GameExport.js"
 import { initialState, track, type TrackerState } from "../../src/generators/lichess/GameTracker.js"
 import { NdjsonLines } from "../../src/generators/NdjsonLines.js"
-import { parseFilter, parseLosses, parseQuery, parseScrape, parseStatus } from "../../src/server/QueryParameters.js"
+import {
+  parseFilter,
+  parseLosses,
+  parseQuery,
+  parseScrape,
+  parseStatus
+} from "../../src/server/reading/QueryParameters.js"
 import { decodeChunk, encodeChunk } from "../../src/store/chunk/Chunk.js"
 import { DayRollup } from "../../src/store/chunk/DayRollup.js"
 import { decodeFields, encodeFields } from "../../src/store/chunk/FieldsBlob.js"
 import { decodeRollup, encodeRollup } from "../../src/store/chunk/RollupBlob.js"
-import { decodeLogRow, encodeLogRow, logRowCrc } from "../../src/store/LogRow.js"
+import { decodeLogRow, encodeLogRow, logRowCrc } from "../../src/store/log/LogRow.js"
 import { readCursor, writeCursor } from "../../src/store/query/Cursor.js"
 import {
   applyDefinitions,

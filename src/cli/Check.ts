@@ -2,12 +2,12 @@ import { Command } from "@effect/cli"
 import type { FileSystem, HttpClient, Path } from "@effect/platform"
 import { Effect, Layer } from "effect"
 import { MetricsClient } from "../client/MetricsClient.js"
-import { SocketConnector } from "../sender/SocketConnector.js"
+import { SocketConnector } from "../sender/delivery/SocketConnector.js"
 import { httpConnections } from "../wire/HttpConnections.js"
-import { chosenGenerators } from "./Agent.js"
-import { hostSteps } from "./CheckHost.js"
-import { plainServerSteps, serverSteps } from "./CheckServer.js"
-import { type CheckStep, runSteps } from "./CheckStep.js"
+import { chosenGenerators } from "./agent/Agent.js"
+import { hostSteps } from "./check/CheckHost.js"
+import { plainServerSteps, serverSteps } from "./check/CheckServer.js"
+import { type CheckStep, runSteps } from "./check/CheckStep.js"
 import { failure } from "./CliFailure.js"
 import {
   caOption,
@@ -17,9 +17,9 @@ import {
   readEndpoint,
   readToken,
   tokenOptions
-} from "./ConnectionOptions.js"
-import { dataDirectory, dataDirOption } from "./DataDirectory.js"
-import { chooseGenerators, generatorOptions } from "./GeneratorOptions.js"
+} from "./options/ConnectionOptions.js"
+import { dataDirectory, dataDirOption } from "./options/DataDirectory.js"
+import { chooseGenerators, generatorOptions } from "./options/GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 
 type CheckedServices =

@@ -1,9 +1,9 @@
 import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
-import { sayDelivered, showStatus, startAgent } from "./Agent.js"
+import { sayDelivered, showStatus, startAgent } from "./agent/Agent.js"
 import { toFailure } from "./CliFailure.js"
-import { logFormat, logFormatOption } from "./CommonOptions.js"
+import { logFormat, logFormatOption } from "./options/CommonOptions.js"
 import {
   caOption,
   endpointOptions,
@@ -12,12 +12,12 @@ import {
   readEndpoint,
   readToken,
   tokenOptions
-} from "./ConnectionOptions.js"
-import { dataDirectory, dataDirOption } from "./DataDirectory.js"
-import { chooseGenerators, generatorOptions } from "./GeneratorOptions.js"
+} from "./options/ConnectionOptions.js"
+import { dataDirectory, dataDirOption } from "./options/DataDirectory.js"
+import { chooseGenerators, generatorOptions } from "./options/GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { stdoutSender } from "./StdoutSender.js"
-import { loggerLayer } from "./Terminal.js"
+import { stdoutSender } from "./agent/StdoutSender.js"
+import { loggerLayer } from "./terminal/Terminal.js"
 
 const options = {
   ...endpointOptions,

@@ -2,7 +2,7 @@ import { Args, Command, Options } from "@effect/cli"
 import { Config, Duration, Effect, Either, Option } from "effect"
 import { GenericMetric, metricProblem } from "../domain/GenericMetric.js"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
-import { type Agent, showStatus, startAgent } from "./Agent.js"
+import { type Agent, showStatus, startAgent } from "./agent/Agent.js"
 import { type CliFailure, failure, misuse, toFailure } from "./CliFailure.js"
 import {
   caOption,
@@ -12,12 +12,12 @@ import {
   readEndpoint,
   readToken,
   tokenOptions
-} from "./ConnectionOptions.js"
-import { flushWhileAcknowledged } from "./Flush.js"
-import { noGenerators } from "./GeneratorOptions.js"
+} from "./options/ConnectionOptions.js"
+import { flushWhileAcknowledged } from "./agent/Flush.js"
+import { noGenerators } from "./options/GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { loggerLayer } from "./Terminal.js"
-import { parsed, parseDuration, parseInstant, parsePairs } from "./Values.js"
+import { loggerLayer } from "./terminal/Terminal.js"
+import { parsed, parseDuration, parseInstant, parsePairs } from "./options/Values.js"
 
 const arguments_ = {
   origin: Args.text({ name: "ORIGIN" }).pipe(Args.optional),

@@ -1,10 +1,10 @@
 import { Command } from "@effect/cli"
 import { Effect } from "effect"
 import { SOCKET_PATH } from "../wire/Endpoint.js"
-import { logFormat, logFormatOption } from "./CommonOptions.js"
+import { logFormat, logFormatOption } from "./options/CommonOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { publicOptions, serverOptions, startServer } from "./ServerOptions.js"
-import { loggerLayer } from "./Terminal.js"
+import { publicOptions, serverOptions, startServer } from "./options/ServerOptions.js"
+import { loggerLayer } from "./terminal/Terminal.js"
 
 /** `serve`: the server alone, until it is stopped. */
 export const serveCommand = Command.make(

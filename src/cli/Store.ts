@@ -1,8 +1,8 @@
 import { Command } from "@effect/cli"
 import { misuse } from "./CliFailure.js"
 import { type CommandHelp, groupHelp } from "./Help.js"
-import { storeStatsCommand, storeStatsHelp } from "./StoreStats.js"
-import { storeVacuumCommand, storeVacuumHelp } from "./StoreVacuum.js"
+import { storeStatsCommand, storeStatsHelp } from "./store/StoreStats.js"
+import { storeVacuumCommand, storeVacuumHelp } from "./store/StoreVacuum.js"
 
 /** `store`: looks after a server's file. */
 export const storeCommand = Command.make(

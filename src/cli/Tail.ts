@@ -5,12 +5,12 @@ import { printableJson, printableLine } from "../domain/Printable.js"
 import { formatIso } from "../domain/Timestamp.js"
 import type { LatestEntry } from "../wire/Api.js"
 import { toFailure } from "./CliFailure.js"
-import { caOption, connectClient, serverOption, tokenOptions } from "./ConnectionOptions.js"
-import { foldWords } from "./Fold.js"
-import { followLive } from "./FollowLive.js"
+import { caOption, connectClient, serverOption, tokenOptions } from "./options/ConnectionOptions.js"
+import { foldWords } from "./terminal/Fold.js"
+import { followLive } from "./reading/FollowLive.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { seriesOptions, seriesQuestion, tagWords } from "./SeriesOptions.js"
-import { stdoutWidth } from "./Stdout.js"
+import { seriesOptions, seriesQuestion, tagWords } from "./options/SeriesOptions.js"
+import { stdoutWidth } from "./terminal/Stdout.js"
 
 const options = {
   metricType: Args.text({ name: "METRIC_TYPE" }).pipe(Args.optional),

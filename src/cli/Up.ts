@@ -3,13 +3,13 @@ import { Deferred, Effect } from "effect"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import type { PipelineSnapshot } from "../telemetry/PipelineStatus.js"
 import { SOCKET_PATH } from "../wire/Endpoint.js"
-import { sayDelivered, showStatus, startAgent } from "./Agent.js"
+import { sayDelivered, showStatus, startAgent } from "./agent/Agent.js"
 import { toFailure } from "./CliFailure.js"
-import { logFormat, logFormatOption } from "./CommonOptions.js"
-import { chooseGenerators, generatorOptions } from "./GeneratorOptions.js"
+import { logFormat, logFormatOption } from "./options/CommonOptions.js"
+import { chooseGenerators, generatorOptions } from "./options/GeneratorOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { serverOptions, startServer } from "./ServerOptions.js"
-import { loggerLayer, Terminal } from "./Terminal.js"
+import { serverOptions, startServer } from "./options/ServerOptions.js"
+import { loggerLayer, Terminal } from "./terminal/Terminal.js"
 
 /** `up`: collector and server in one process, joined over loopback. */
 export const upCommand = Command.make(

@@ -3,11 +3,11 @@ import type { GenericMetric } from "../domain/GenericMetric.js"
 import { nextTurn } from "../domain/nextTurn.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { type Acceptance, onAccepted } from "./Acceptance.js"
-import { BatchBuilder } from "./BatchBuilder.js"
+import { BatchBuilder } from "./batch/BatchBuilder.js"
 import { type Outbox, OutboxError } from "./Outbox.js"
-import { type PackedMetrics, type Packing, packMetric, packMetrics, SpareColumns } from "./PackedMetrics.js"
+import { type PackedMetrics, type Packing, packMetric, packMetrics, SpareColumns } from "./batch/PackedMetrics.js"
 import { InvalidMetricError } from "./SenderErrors.js"
-import { SeriesDictionary } from "./SeriesDictionary.js"
+import { SeriesDictionary } from "./batch/SeriesDictionary.js"
 
 /** Takes metrics and commits them to the outbox, those of one turn together. */
 export interface Batcher {

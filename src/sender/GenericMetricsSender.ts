@@ -7,17 +7,17 @@ import { type EndpointError, parseEndpoint, parsePlainEndpoint } from "../wire/E
 import { httpConnections } from "../wire/HttpConnections.js"
 import type { Acceptance } from "./Acceptance.js"
 import { makeBatcher } from "./Batcher.js"
-import { makeDelivery } from "./Delivery.js"
-import { declareLosses, keepDeclaring } from "./LossDeclarations.js"
+import { makeDelivery } from "./delivery/Delivery.js"
+import { declareLosses, keepDeclaring } from "./outbox/LossDeclarations.js"
 import { MemoryOutbox } from "./MemoryOutbox.js"
 import { Outbox, OutboxError, type OutboxLimits } from "./Outbox.js"
-import type { PlainFormat } from "./PlainPieces.js"
+import type { PlainFormat } from "./plain/PlainPieces.js"
 import type { DeliveryStoppedError, InvalidMetricError } from "./SenderErrors.js"
-import { SocketConnector } from "./SocketConnector.js"
+import { SocketConnector } from "./delivery/SocketConnector.js"
 import { SqliteOutbox } from "./SqliteOutbox.js"
 
 export type { Acceptance } from "./Acceptance.js"
-export type { PlainFormat } from "./PlainPieces.js"
+export type { PlainFormat } from "./plain/PlainPieces.js"
 export { DeliveryStoppedError, InvalidMetricError } from "./SenderErrors.js"
 
 /** Time for writing down at the end what was lost. */

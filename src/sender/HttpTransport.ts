@@ -3,11 +3,11 @@ import { Duration, Effect, Either, Option, Schema } from "effect"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { certificateProblem } from "../wire/CertificateProblem.js"
 import { BATCH_MEDIA_TYPE, Offset, Rejected, StreamId } from "../wire/Frames.js"
-import { type FrameSource, JOINED_BYTES, nextFrame } from "./EntryFrame.js"
+import { type FrameSource, JOINED_BYTES, nextFrame } from "./delivery/EntryFrame.js"
 import type { Outbox, OutboxError } from "./Outbox.js"
-import type { Positions } from "./Positions.js"
+import type { Positions } from "./delivery/Positions.js"
 import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
-import { retryAfterMillis } from "./SocketConnector.js"
+import { retryAfterMillis } from "./delivery/SocketConnector.js"
 
 /** Time for one request, its answer's body included. */
 export const HTTP_TIMEOUT = Duration.seconds(15)

@@ -11,12 +11,12 @@ import {
   SUBPROTOCOL,
   type Welcome
 } from "../wire/Frames.js"
-import { type FrameSource, JOINED_BYTES, nextFrame, type OutgoingFrame } from "./EntryFrame.js"
-import { joinAcks } from "./joinAcks.js"
+import { type FrameSource, JOINED_BYTES, nextFrame, type OutgoingFrame } from "./delivery/EntryFrame.js"
+import { joinAcks } from "./delivery/joinAcks.js"
 import type { Outbox, OutboxError, OutboxStream } from "./Outbox.js"
-import type { Positions } from "./Positions.js"
+import type { Positions } from "./delivery/Positions.js"
 import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
-import { type SocketConnection, SocketConnector, type SocketError } from "./SocketConnector.js"
+import { type SocketConnection, SocketConnector, type SocketError } from "./delivery/SocketConnector.js"
 
 /** Time for the handshake, and for the answer to `hello`. */
 export const SOCKET_TIMEOUT = Duration.seconds(5)

@@ -6,12 +6,12 @@ import { sqliteFileError, type SqliteFileReason, sqliteReason } from "../sqlite/
 import type { Loss } from "../telemetry/Loss.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
-import { randomId, randomUuid } from "./Entropy.js"
+import { randomId, randomUuid } from "./outbox/Entropy.js"
 import { Outbox, OutboxError, type OutboxLimits } from "./Outbox.js"
-import { OUTBOX_APPLICATION_ID, outboxMigrations } from "./OutboxSchema.js"
+import { OUTBOX_APPLICATION_ID, outboxMigrations } from "./outbox/OutboxSchema.js"
 import { checkSenderName } from "./SenderName.js"
-import { makeSqliteOutboxStorage, readOutboxState } from "./SqliteOutboxStorage.js"
-import { lossRecord, makeStoredOutbox } from "./StoredOutbox.js"
+import { makeSqliteOutboxStorage, readOutboxState } from "./outbox/SqliteOutboxStorage.js"
+import { lossRecord, makeStoredOutbox } from "./outbox/StoredOutbox.js"
 
 /** Where a {@link SqliteOutbox} is and how it bounds itself. */
 export interface SqliteOutboxOptions extends Partial<OutboxLimits> {

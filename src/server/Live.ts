@@ -1,6 +1,6 @@
 import { Clock, Deferred, Effect, Mailbox, Schedule, type Scope, Stream } from "effect"
 import type { MetricStore } from "../store/MetricStore.js"
-import type { Commit, LiveAudience } from "./LiveAudiences.js"
+import type { Commit, LiveAudience } from "./reading/LiveAudiences.js"
 import type { ServerCounters } from "./ServerCounters.js"
 
 /** Commits kept for a reader that is slow; older ones are dropped, and it is told. */

@@ -1,4 +1,4 @@
-import { CommitDurations } from "./CommitDurations.js"
+import { CommitDurations } from "./operating/CommitDurations.js"
 
 /**
  * What a server counts of itself, since its start. Plain numbers, because the

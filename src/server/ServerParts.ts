@@ -2,11 +2,11 @@ import type { Deferred, Effect } from "effect"
 import type { MetricStore } from "../store/MetricStore.js"
 import type { PipelineSnapshot } from "../telemetry/PipelineStatus.js"
 import type { Auth } from "./Auth.js"
-import type { Door } from "./Door.js"
-import type { Incidents } from "./Incidents.js"
-import type { InFlight } from "./InFlight.js"
+import type { Door } from "./door/Door.js"
+import type { Incidents } from "./door/Incidents.js"
+import type { InFlight } from "./door/InFlight.js"
 import type { ServerCounters } from "./ServerCounters.js"
-import type { StreamWays } from "./StreamWays.js"
+import type { StreamWays } from "./ingest/StreamWays.js"
 
 /** What the handlers of one server share. */
 export interface ServerParts {

@@ -3,8 +3,8 @@ import { Effect, Either } from "effect"
 import { nextTurn } from "../domain/nextTurn.js"
 import { type SqliteFileError, trySqliteFile } from "../sqlite/SqliteFileError.js"
 import { fileBytes, freeBytes } from "../sqlite/SqliteSpace.js"
-import { decodeLogRow } from "./LogRow.js"
-import { readSeriesKey } from "./SeriesKey.js"
+import { decodeLogRow } from "./log/LogRow.js"
+import { readSeriesKey } from "./series/SeriesKey.js"
 
 /** What a store holds of one metric type. */
 export interface MetricTypeReport {

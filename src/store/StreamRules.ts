@@ -1,4 +1,4 @@
-import { BEYOND_RETENTION } from "./RetentionAges.js"
+import { BEYOND_RETENTION } from "./retention/RetentionAges.js"
 import type { CollectorLoss, Rejection, StoredLoss, StreamBatch, StreamWriter } from "./MetricStore.js"
 
 /** What a store keeps of a stream, beside its rejections. */

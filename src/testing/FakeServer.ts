@@ -2,7 +2,7 @@ import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platfor
 import { Duration, Effect, Either, Layer, Queue } from "effect"
 import { identity } from "../domain/Identity.js"
 import { decodeMetricOrPoint } from "../domain/TimeseriesPoint.js"
-import { SocketConnector, SocketError } from "../sender/SocketConnector.js"
+import { SocketConnector, SocketError } from "../sender/delivery/SocketConnector.js"
 import type { PlainAnswer } from "../wire/Api.js"
 import { applyDefinitions, type BatchFrame, type Dictionary, readPoints } from "../wire/BatchCodec.js"
 import { BATCH_MEDIA_TYPE, decodeClientFrame, encodeFrame, PROTOCOL_VERSION, type Skip } from "../wire/Frames.js"

@@ -1,7 +1,7 @@
 import { Effect, Fiber, Layer } from "effect"
 import * as assert from "node:assert/strict"
 import { GenericMetric } from "../domain/GenericMetric.js"
-import { BatchBuilder } from "../sender/BatchBuilder.js"
+import { BatchBuilder } from "../sender/batch/BatchBuilder.js"
 import {
   BATCH_OVERHEAD,
   type NewBatch,
@@ -10,7 +10,7 @@ import {
   type OutboxError,
   type OutboxLimits
 } from "../sender/Outbox.js"
-import { SeriesDictionary } from "../sender/SeriesDictionary.js"
+import { SeriesDictionary } from "../sender/batch/SeriesDictionary.js"
 import { type Loss, LossLedger, type LossReason } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import * as path from "node:path"
-import { MostOffered } from "../../src/sender/MostOffered.js"
+import { MostOffered } from "../../src/sender/delivery/MostOffered.js"
 import { SqliteMetricStore } from "../../src/store/SqliteMetricStore.js"
 import { directory } from "../e2e/Program.js"
 import { connectBatch, hello, startServer } from "../server/TestServer.js"

@@ -9,7 +9,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { commandTree, helpPages } from "../../src/cli/Commands.js"
 import { type CommandHelp, optionsFirst, optionsOf, pageOf, pagesBelow } from "../../src/cli/Help.js"
-import { readPlainReply } from "../../src/sender/PlainAnswer.js"
+import { readPlainReply } from "../../src/sender/plain/PlainAnswer.js"
 import { Api } from "../../src/wire/Api.js"
 import { decodeClientFrame, decodeServerFrame } from "../../src/wire/Frames.js"
 import { directory, run, start } from "../e2e/Program.js"
@@ -214,14 +214,15 @@ describe("what the text names", () => {
 
   it("as a variable stands in the table of the configuration, with all others that are read", () => {
     const folder = path.join(root, "src/cli")
-    const asked = fs.readdirSync(folder).flatMap((name) =>
-      Array.from(
-        fs.readFileSync(path.join(folder, name), "utf8").matchAll(
-          /(?:Config\.[a-z]+(?:\([^()]*\))?|configuredList)\("([a-z-]+)"\)/g
-        ),
-        ([, option = ""]) => `METRICS_${option.replaceAll("-", "_").toUpperCase()}`
+    const asked = fs.readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
+      .flatMap((name) =>
+        Array.from(
+          fs.readFileSync(path.join(folder, name), "utf8").matchAll(
+            /(?:Config\.[a-z]+(?:\([^()]*\))?|configuredList)\("([a-z-]+)"\)/g
+          ),
+          ([, option = ""]) => `METRICS_${option.replaceAll("-", "_").toUpperCase()}`
+        )
       )
-    )
     const rows = Array.from(read("docs/configuration.md").matchAll(/^\| (`METRICS_.*?) \|/gm), ([, row = ""]) => row)
     const listed = rows.flatMap((row) => row.match(/METRICS_[A-Z_]+/g) ?? [])
     expect(asked.length).toBeGreaterThan(20)

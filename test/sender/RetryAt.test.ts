@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, Layer, Logger, type Scope, TestClock } from "effect"
 import { GenericMetric } from "../../src/domain/GenericMetric.js"
-import { RECHECK_INTERVAL } from "../../src/sender/Delivery.js"
+import { RECHECK_INTERVAL } from "../../src/sender/delivery/Delivery.js"
 import { GenericMetricsSender } from "../../src/sender/GenericMetricsSender.js"
 import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
 import { LossLedger } from "../../src/telemetry/LossLedger.js"

@@ -16,7 +16,7 @@ import { type InterfaceCounters, networkRates } from "./NetworkRates.js"
 import { oneMountADevice } from "./oneMountADevice.js"
 import { makeKeeps, type SystemFilters, type SystemKeeps } from "./SystemFilters.js"
 import { ProbeError, SystemProbe } from "./SystemProbe.js"
-import { loadPackage, type Package } from "./systeminformation/Package.js"
+import { loadPackage, type Package } from "./SysteminformationPackage.js"
 
 /** Options of {@link SysteminformationProbe}. */
 export interface SysteminformationProbeOptions extends SystemFilters {

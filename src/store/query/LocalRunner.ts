@@ -1,5 +1,5 @@
 import { Effect, type Scope } from "effect"
-import { storeClosed, storeError } from "../GroupCommit.js"
+import { storeClosed, storeError } from "../log/GroupCommit.js"
 import type { StoreError } from "../MetricStore.js"
 import { nextTurn } from "../../domain/nextTurn.js"
 import { answerText } from "./AnswerText.js"

@@ -1,6 +1,6 @@
 import { Either } from "effect"
 import { parentPort, workerData } from "node:worker_threads"
-import { storeError } from "../GroupCommit.js"
+import { storeError } from "../log/GroupCommit.js"
 import type { QueryError } from "../MetricStore.js"
 import { lowerPriority } from "./lowerPriority.js"
 import { transferOf } from "./PackedPoints.js"

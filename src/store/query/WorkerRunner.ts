@@ -1,6 +1,6 @@
 import { Effect, type Scope } from "effect"
 import { Worker } from "node:worker_threads"
-import { storeClosed } from "../GroupCommit.js"
+import { storeClosed } from "../log/GroupCommit.js"
 import { QueryError, StoreError } from "../MetricStore.js"
 import { nextTurn } from "../../domain/nextTurn.js"
 import { transferOf } from "./PackedPoints.js"

@@ -12,7 +12,7 @@ import {
   Runtime,
   Scheduler
 } from "effect"
-import { Entropy, seededEntropy } from "../../sender/Entropy.js"
+import { Entropy, seededEntropy } from "../../sender/outbox/Entropy.js"
 import type { Trace } from "./Trace.js"
 import type { VirtualTime } from "./VirtualTime.js"
 

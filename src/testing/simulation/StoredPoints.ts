@@ -1,7 +1,7 @@
 import type Sqlite from "better-sqlite3"
 import { Either } from "effect"
-import { ChunkReader } from "../../store/ChunkReader.js"
-import { decodeLogRow } from "../../store/LogRow.js"
+import { ChunkReader } from "../../store/chunk/ChunkReader.js"
+import { decodeLogRow } from "../../store/log/LogRow.js"
 import { identityOf } from "./AcceptedPoints.js"
 
 /** A point of a store. */

@@ -4,7 +4,7 @@ import { createRequire } from "node:module"
 import * as os from "node:os"
 import type { SystemMetrics } from "../../../src/domain/SystemMetrics.js"
 import { ProcProbe } from "../../../src/generators/system/ProcProbe.js"
-import type { Package } from "../../../src/generators/system/systeminformation/Package.js"
+import type { Package } from "../../../src/generators/system/SysteminformationPackage.js"
 import {
   SysteminformationProbe,
   type SysteminformationProbeOptions

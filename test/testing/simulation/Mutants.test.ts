@@ -8,11 +8,11 @@ const mutants: ReadonlyArray<Mutant> = [
     name: "a server that acknowledges before COMMIT",
     edits: [
       {
-        file: "store/GroupCommit.ts",
+        file: "store/log/GroupCommit.ts",
         line: "commit.run()",
         by: "for (const one of written) one.succeed(); commit.run()"
       },
-      { file: "store/GroupCommit.ts", line: "for (const one of written) one.succeed()", by: "" }
+      { file: "store/log/GroupCommit.ts", line: "for (const one of written) one.succeed()", by: "" }
     ]
   },
   {
@@ -36,7 +36,7 @@ const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a sender that resends from the newest",
     edits: [{
-      file: "sender/Positions.ts",
+      file: "sender/delivery/Positions.ts",
       line: "position.cursor = position.confirmed",
       by: "position.cursor = Math.max(position.sent, position.confirmed)"
     }]
@@ -68,7 +68,7 @@ const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a server that forgets the definitions of a refused frame",
     edits: [{
-      file: "server/BatchSession.ts",
+      file: "server/socket/BatchSession.ts",
       line: "return Effect.map(commitBatch(store, counters, prepared.right), (result) => answer(frame.stream, result))",
       by: "const drop = () => { for (const { id } of frame.define) dictionary.delete(id) }; " +
         "return commitBatch(store, counters, prepared.right).pipe(Effect.tapError(() => Effect.sync(drop)), " +
@@ -78,9 +78,9 @@ const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a store that shows points before COMMIT",
     edits: [
-      { file: "store/GroupCommit.ts", line: "result.push(run())", by: "result.push(committed(run()))" },
+      { file: "store/log/GroupCommit.ts", line: "result.push(run())", by: "result.push(committed(run()))" },
       {
-        file: "store/GroupCommit.ts",
+        file: "store/log/GroupCommit.ts",
         line: "for (const value of result) resume(Effect.succeed(committed(value)))",
         by: "for (const value of result) resume(Effect.succeed(value))"
       }
@@ -89,7 +89,7 @@ const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a store that deletes rows of the log with points that are in no chunk",
     edits: [{
-      file: "store/Flush.ts",
+      file: "store/chunk/Flush.ts",
       line: "const oldest = head.oldestRowWithout(ids)",
       by: "const oldest = head.lastRow + 1"
     }]
@@ -97,7 +97,7 @@ const mutants: ReadonlyArray<Mutant> = [
   {
     name: "an outbox that drops its oldest and tells no ledger",
     edits: [{
-      file: "sender/StoredOutbox.ts",
+      file: "sender/outbox/StoredOutbox.ts",
       line: "yield* Effect.forEach(dropped, recordDropped, { discard: true })",
       by: ""
     }]
@@ -105,7 +105,7 @@ const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a sender that says the next hello and delivers nothing of it",
     edits: [{
-      file: "sender/BatchTransports.ts",
+      file: "sender/delivery/BatchTransports.ts",
       line: "part = yield* openPart(options)",
       by: "part = yield* Effect.zipRight(openPart(options), Effect.never)"
     }]

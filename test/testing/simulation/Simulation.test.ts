@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { transitionNames } from "../../../src/sender/DeliveryState.js"
+import { transitionNames } from "../../../src/sender/delivery/DeliveryState.js"
 import { describeFault, simulate, type SimulationReport } from "../../../src/testing/simulation/Simulation.js"
 import { SUITE_SEEDS } from "./Seeds.js"
 
