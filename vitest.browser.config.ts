@@ -4,6 +4,6 @@ export default defineConfig({
   test: {
     include: ["test/browser/**/*.test.ts"],
     fileParallelism: false,
-    testTimeout: 60_000
+    testTimeout: 300_000
   }
 })

@@ -32,7 +32,8 @@ export default defineConfig({
     maxWorkers: Math.max(3, availableParallelism() - 1),
     minWorkers: 1,
     sequence: { sequencer: LongFirst },
-    testTimeout: 30_000,
-    hookTimeout: 120_000
+    // For what hangs: what is only slow, on a machine that is busy with other things, is waited for.
+    testTimeout: 300_000,
+    hookTimeout: 300_000
   }
 })

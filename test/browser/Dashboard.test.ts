@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import * as fs from "node:fs/promises"
 import type { Page } from "playwright-core"
 import { directory, eventually, ProgramError, run, serve } from "../e2e/Program.js"
+import { steadyPort } from "../e2e/SteadyPort.js"
 import { openPage, shows } from "./Browser.js"
 import { game } from "./Game.js"
 import { sendTo, upOn } from "./Server.js"
@@ -98,7 +99,7 @@ describe("the frame", () => {
   it.scopedLive("says so when the server is gone, and goes on by itself when it is back", () =>
     Effect.gen(function*() {
       const cwd = yield* directory
-      const first = yield* serve(cwd)
+      const first = yield* serve(cwd, yield* steadyPort)
       yield* sendTo(first.url, { origin: "a", metric_type: "b", value: 1 })
       const { page } = yield* openPage(first.url)
       yield* shows(page, "[data-metric-type=b] .value", "1")

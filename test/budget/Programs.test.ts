@@ -130,8 +130,7 @@ describe("what a program loads and starts", () => {
         yield* agent.kill("SIGTERM")
         const last = yield* agent.lastReport
         expect({ processes: last.processes, threads: last.threads }).toEqual({ processes: 0, threads: 0 })
-      }),
-    60_000
+      })
   )
 
   it.scopedLive(
@@ -159,7 +158,6 @@ describe("what a program loads and starts", () => {
         atMost("wakes of a server with no sender in 10 s", ofAlone, 6)
         atMost("wakes of a server with one idle collector in 10 s", ofServer, 12)
         atMost("wakes of an idle collector in 10 s", ofCollector, 12)
-      }),
-    60_000
+      })
   )
 })

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Layer, Redacted, Stream } from "effect"
 import * as Http from "node:http"
 import { MetricsClient, type MetricsClientOptions } from "../../src/client/MetricsClient.js"
+import { steadyPort } from "../e2e/SteadyPort.js"
 import { memoryStore, post, postBatch, request, startServer } from "../server/TestServer.js"
 
 const client = (options: MetricsClientOptions) =>
@@ -93,10 +94,9 @@ describe("MetricsClient", () => {
         _tag: "BadRequest",
         message: expect.stringContaining("limit")
       })
-      const nobody = yield* stranger(200, "")
-      nobody.server.close()
-      const absent = yield* Effect.flip((yield* client({ serverUrl: nobody.url })).series({}))
-      expect(absent).toMatchObject({ _tag: "Unreachable", message: expect.stringContaining(nobody.url) })
+      const nobody = `http://127.0.0.1:${yield* steadyPort}`
+      const absent = yield* Effect.flip((yield* client({ serverUrl: nobody })).series({}))
+      expect(absent).toMatchObject({ _tag: "Unreachable", message: expect.stringContaining(nobody) })
       for (const [status, body] of [[200, "{\"hello\":1}"], [200, "<html>"], [404, "<html>"], [500, "{}"]] as const) {
         const other = yield* stranger(status, body)
         const error = yield* Effect.flip((yield* client({ serverUrl: other.url })).series({}))

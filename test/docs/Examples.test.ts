@@ -99,8 +99,7 @@ describe("the examples of the documents", () => {
               }
             }
           }
-        }),
-      60_000
+        })
     )
   }
 

@@ -2,6 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import * as assert from "node:assert/strict"
 import { directory, eventually, ProgramError, run, serve, start } from "./Program.js"
+import { steadyPort } from "./SteadyPort.js"
 
 const Line = Schema.parseJson(Schema.Struct({
   origin: Schema.String,
@@ -14,7 +15,7 @@ describe("tail", () => {
   it.scopedLive("shows what matches its filters, and goes on when the server was started again", () =>
     Effect.gen(function*() {
       const cwd = yield* directory
-      const first = yield* serve(cwd)
+      const first = yield* serve(cwd, yield* steadyPort)
       const { port, url } = first
       const endpoint = `ws://127.0.0.1:${port}/ws/metrics`
       const send = (...words: ReadonlyArray<string>) => run(["send", ...words, "--endpoint", endpoint], { cwd })

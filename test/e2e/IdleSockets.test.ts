@@ -37,8 +37,7 @@ describe("ten thousand idle WebSockets", () => {
         // Measured: 9 KiB.
         const each = (residentBytes(program.pid) - before) / count
         assert.ok(each < 40 * 1_024, `${each} bytes each`)
-      }),
-    120_000
+      })
   )
 
   it.scopedLive.skipIf(limit < neededFiles / 10)(

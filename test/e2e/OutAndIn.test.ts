@@ -6,6 +6,7 @@ import * as path from "node:path"
 import { gzipSync } from "node:zlib"
 import { holdingProxy } from "./HoldingProxy.js"
 import { ask, directory, type Ended, ProgramError, run, serve, start } from "./Program.js"
+import { steadyPort } from "./SteadyPort.js"
 
 const began = 1_769_860_800_000
 
@@ -74,7 +75,7 @@ describe("export and import", () => {
         const back = ok(yield* run(["export", "--server", to.url], { cwd }))
         assert.deepEqual(sorted(back.stdout), sorted(given))
         if (format === "csv") assert.doesNotMatch(yield* read(file), /(?:^|,)"?[=+@]/m)
-      }), 60_000)
+      }))
   }
 
   it.scopedLive("some of it: by metric type, origin, tag and time", () =>
@@ -98,7 +99,7 @@ describe("export and import", () => {
         only(({ timestamp }) => Date.parse(timestamp) >= from && Date.parse(timestamp) < to)
       )
       assert.equal((yield* run(["export", "nothing", "--server", url], { cwd })).stdout, "")
-    }), 60_000)
+    }))
 
   it.scopedLive("points of an overflow series leave as what they were sent as", () =>
     Effect.gen(function*() {
@@ -115,7 +116,7 @@ describe("export and import", () => {
       ok(yield* run(["import", "-", "--server", url], { cwd }, given))
       const back = ok(yield* run(["export", "--server", url], { cwd }))
       assert.deepEqual(sorted(back.stdout), sorted(given))
-    }), 60_000)
+    }))
 })
 
 describe("import", () => {
@@ -141,8 +142,7 @@ describe("import", () => {
         assert.equal(yield* pointsOf(url), 20_000)
         const back = ok(yield* run(["export", "--server", url], { cwd }))
         assert.deepEqual(sorted(back.stdout), sorted(yield* read(file)))
-      }),
-    60_000
+      })
   )
 
   it.scopedLive(
@@ -164,8 +164,7 @@ describe("import", () => {
         yield* write(files[0], `${text}\n`)
         ok(yield* run(["import", files[0], "--server", url], { cwd }))
         assert.equal(yield* pointsOf(url), 3_000)
-      }),
-    60_000
+      })
   )
 
   it.scopedLive(
@@ -199,8 +198,7 @@ describe("import", () => {
         fails(csv, 1, /30 lines were not imported \(the first 20 stand above\)/)
         assert.equal(csv.stderr.match(/bad\.csv:\d+: value/g)?.length, 20)
         assert.equal(yield* pointsOf(url), 21)
-      }),
-    60_000
+      })
   )
 
   it.scopedLive(
@@ -208,7 +206,7 @@ describe("import", () => {
     () =>
       Effect.gen(function*() {
         const cwd = yield* directory
-        const { port, program, url } = yield* serve(cwd)
+        const { port, program, url } = yield* serve(cwd, yield* steadyPort)
         const file = path.join(cwd, "m.ndjson")
         yield* write(file, lines(5_000))
         yield* program.kill("SIGKILL")
@@ -218,13 +216,12 @@ describe("import", () => {
           1,
           /same command again goes on from there/
         )
-        const waiting = yield* start(["import", file, "--server", url, "--timeout", "20s"], { cwd })
+        const waiting = yield* start(["import", file, "--server", url, "--timeout", "80s"], { cwd })
         yield* waiting.says(/trying again/)
         yield* serve(cwd, port)
         ok(yield* waiting.ended)
         assert.equal(yield* pointsOf(url), 5_000)
-      }),
-    60_000
+      })
   )
 
   it.scopedLive(
@@ -243,8 +240,7 @@ describe("import", () => {
         yield* write(half, gzipSync(lines(1_000)).subarray(0, 2_000))
         fails(yield* run(["import", half, "--server", url, "--token", "right"], { cwd }), 1, /cannot be unzipped/)
         assert.equal((yield* run(["import"], { cwd })).code, 2)
-      }),
-    60_000
+      })
   )
 })
 
@@ -294,8 +290,7 @@ describe("export", () => {
         fails(yield* run(["export", "--output", file, "--server", url], { cwd }), 2, /is there already.*--force/)
         ok(yield* run(["export", "type 1", "--output", file, "--force", "--server", url], { cwd }))
         assert.equal(sorted(yield* read(file)).length, 1_000)
-      }),
-    60_000
+      })
   )
 
   it.scopedLive("killed when all was written but the name: nothing is written twice", () =>
@@ -314,18 +309,18 @@ describe("export", () => {
       yield* write(`${file}.part.json`, JSON.stringify({ ...state, place: null, done: true }))
       ok(yield* run(["export", "--output", file, "--server", url], { cwd }))
       assert.equal(sorted(yield* read(file)).length, 75)
-    }), 60_000)
+    }))
 
   it.scopedLive("a server that is started again meanwhile is waited for", () =>
     Effect.gen(function*() {
       const cwd = yield* directory
-      const { port, program, url } = yield* serve(cwd)
+      const { port, program, url } = yield* serve(cwd, yield* steadyPort)
       ok(yield* run(["import", "-", "--server", url], { cwd }, lines(2_000)))
       const file = path.join(cwd, "all.csv")
       const proxy = yield* holdingProxy(port)
       yield* proxy.holdAfter(1, "/api/query")
       const exporting = yield* start(
-        ["export", "--format", "csv", "--output", file, "--server", proxy.url, "--timeout", "20s"],
+        ["export", "--format", "csv", "--output", file, "--server", proxy.url, "--timeout", "80s"],
         { cwd }
       )
       yield* proxy.held
@@ -336,7 +331,7 @@ describe("export", () => {
       yield* serve(cwd, port)
       assert.match(ok(yield* exporting.ended).stdout, /2000 points/)
       assert.equal((yield* read(file)).trim().split("\n").length, 2_001)
-    }), 60_000)
+    }))
 
   it.scopedLive("says what is wrong with a call, before anything is written", () =>
     Effect.gen(function*() {
@@ -346,5 +341,5 @@ describe("export", () => {
       fails(yield* run(["export", "--last", "1h", "--from", "0", ...nobody], { cwd }), 2, /--last goes without/)
       fails(yield* run(["export", "--force", ...nobody], { cwd }), 2, /--force needs --output/)
       fails(yield* run(["export", "--last", "30", ...nobody], { cwd }), 2, /--last: "30" is no duration/)
-    }), 60_000)
+    }))
 })

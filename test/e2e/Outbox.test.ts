@@ -34,6 +34,13 @@ const statusOf = (cwd: string, dataDir: string) =>
     ({ stderr, stdout }) => Effect.mapError(Schema.decode(Status)(stdout), () => new ProgramError({ message: stderr }))
   )
 
+/** How many points a server holds. */
+const storedAt = (url: string) =>
+  Effect.map(
+    ask(`${url}/api/status`, Schema.Struct({ store: Schema.Struct({ points: Schema.Number }) })),
+    ({ store }) => store.points
+  )
+
 const Audit = Schema.parseJson(Schema.Struct({
   streams: Schema.Array(Schema.Struct({
     produced: Schema.Number,
@@ -49,8 +56,12 @@ describe("audit", () => {
       const cwd = yield* directory
       const dataDir = path.join(cwd, "agent")
       const { port, url } = yield* serve(cwd)
-      const send = (endpoint: string) =>
-        run(["send", "--stdin", "--data-dir", dataDir, "--timeout", "1s", "--endpoint", endpoint], { cwd }, lines(20))
+      const send = (endpoint: string, timeout = "1m") =>
+        run(
+          ["send", "--stdin", "--data-dir", dataDir, "--timeout", timeout, "--endpoint", endpoint],
+          { cwd },
+          lines(20)
+        )
       const audit = (server: string) =>
         run(["audit", "--server", server, "--data-dir", dataDir, "--format", "json"], { cwd })
       const sums = (text: string) =>
@@ -62,7 +73,7 @@ describe("audit", () => {
             )
         )
 
-      yield* send(nobody)
+      yield* send(nobody, "1s")
       const before = yield* audit(url)
       assert.equal(before.code, 0, before.stderr)
       assert.deepEqual(yield* sums(before.stdout), [20, 0, 20, 0])
@@ -143,9 +154,9 @@ describe("outbox", () => {
       const first = yield* collect(nobody)
       yield* first.write(`${lines(30)}this is no metric\nand neither is this\n`)
       yield* eventually(Effect.filterOrFail(
-        lossesOf,
-        (losses) => losses.length === 1,
-        (losses) => new ProgramError({ message: JSON.stringify(losses) })
+        Effect.all({ losses: lossesOf, status: statusOf(cwd, dataDir) }),
+        ({ losses: [invalid], status }) => status.pending === 30 && invalid?.count === 2,
+        (seen) => new ProgramError({ message: JSON.stringify(seen) })
       ))
       yield* first.kill("SIGKILL")
       yield* first.ended
@@ -154,9 +165,9 @@ describe("outbox", () => {
       for (let life = 0; life < 2; life++) {
         const agent = yield* collect(`ws://127.0.0.1:${port}/ws/metrics`)
         yield* eventually(Effect.filterOrFail(
-          ask(`${url}/api/losses`, Schema.Array(Loss)),
-          (losses) => losses.length === 2 + life,
-          (losses) => new ProgramError({ message: JSON.stringify(losses) })
+          Effect.all({ losses: ask(`${url}/api/losses`, Schema.Array(Loss)), stored: storedAt(url) }),
+          ({ losses, stored }) => losses.length === 2 + life && stored === 30,
+          (seen) => new ProgramError({ message: JSON.stringify(seen) })
         ))
         yield* agent.kill("SIGKILL")
         yield* agent.ended

@@ -38,7 +38,8 @@ export interface Surroundings {
   readonly script?: string
 }
 
-const patience = "30 seconds"
+// Less than a test may take, so that it says what did not come.
+const patience = "90 seconds"
 
 /** Starts the executable with the given words; the process is killed when the scope closes. */
 export const start = (

@@ -99,8 +99,7 @@ describe("backup", () => {
         // One state of the store: whole commits, in their order, up to one of them.
         assert.deepEqual(values, Array.from({ length: values.length }, (_, i) => i))
         assert.equal(values.length % batch, 0)
-      }),
-    60_000
+      })
   )
 
   it.scopedLive("overwrites nothing unasked, and says what is missing", () =>
@@ -121,7 +120,7 @@ describe("backup", () => {
       fails(yield* backup(cwd, "--data-dir", dataDir), 2, /is a directory/)
       fails(yield* backup("x.db", "--data-dir", path.join(cwd, "empty")), 1, /no store in .*empty; --data-dir/)
       fails(yield* backup("x.db", "--outbox", "--data-dir", dataDir), 1, /no outbox in/)
-    }), 60_000)
+    }))
 
   it.scopedLive("of an outbox holds what a running collector could not deliver", () =>
     Effect.gen(function*() {
@@ -148,7 +147,7 @@ describe("backup", () => {
       ok(yield* run(["outbox", "drain", ...endpoint, "--data-dir", restored], { cwd }))
       ok(yield* run(["outbox", "drain", ...endpoint, "--data-dir", dataDir], { cwd }))
       assert.deepEqual(yield* valuesOf(cwd, url), Array.from({ length: 500 }, (_, i) => i))
-    }), 60_000)
+    }))
 })
 
 describe("store", () => {
@@ -190,8 +189,7 @@ describe("store", () => {
         }
         const again = yield* serve(cwd)
         assert.deepEqual(yield* valuesOf(cwd, again.url), Array.from({ length: 20_000 }, (_, i) => i))
-      }),
-    60_000
+      })
   )
 
   it.scopedLive("says that there is none, and makes none", () =>
@@ -203,5 +201,5 @@ describe("store", () => {
       assert.deepEqual(yield* Effect.promise(() => fs.readdir(cwd)), [])
       assert.equal((yield* run(["store"], { cwd })).code, 2)
       fails(yield* run(["store", "stats", "--top=-1"], { cwd }), 2, /--top/)
-    }), 60_000)
+    }))
 })

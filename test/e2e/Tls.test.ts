@@ -5,7 +5,7 @@ import { generateKeyPairSync } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import { directory, type Program, type ProgramError, run, start } from "./Program.js"
+import { directory, eventually, type Program, type ProgramError, run, start } from "./Program.js"
 
 const pem = (name: string): string => fileURLToPath(new URL(`../server/tls/${name}.pem`, import.meta.url))
 
@@ -55,7 +55,13 @@ describe("over TLS", () => {
       const check = yield* run(["check", "--endpoint", url, ...trust, "--data-dir", cwd], { cwd })
       assert.equal(check.code, 0, check.stdout)
       assert.match(check.stdout, /wss:/)
-      yield* Effect.zipRight(run(["send", "a", "b", "43", "--endpoint", url, ...trust], { cwd }), tail.says(/b {2}43/))
+      // Until it listens, what is sent is not for it.
+      yield* eventually(
+        Effect.zipRight(
+          run(["send", "a", "b", "43", "--endpoint", url, ...trust], { cwd }),
+          Effect.timeout(tail.says(/b {2}43/), "1 second")
+        )
+      )
     }))
 
   it.scopedLive("a server whose authority is not trusted is refused, and the message says what to do", () =>
@@ -65,7 +71,7 @@ describe("over TLS", () => {
       const other = path.join(cwd, "other.pem")
       fs.writeFileSync(other, otherCertificate)
       for (const trust of [[], ["--ca-file", other]]) {
-        const sent = yield* run(["send", "a", "b", "1", "--endpoint", url, "--timeout", "1s", ...trust], { cwd })
+        const sent = yield* run(["send", "a", "b", "1", "--endpoint", url, "--timeout", "4s", ...trust], { cwd })
         assert.equal(sent.code, 1)
         assert.match(sent.stderr, /certificate is not trusted.*--ca-file/)
         const asked = yield* run(["query", "b", "--server", url, ...trust], { cwd })
@@ -81,7 +87,7 @@ describe("over TLS", () => {
         const trusted = pem(`${name}-cert`)
         const { url } = yield* secureServer(path.join(cwd, name), [trusted, pem(`${name}-key`)])
         const trust = ["--ca-file", trusted]
-        const sent = yield* run(["send", "a", "b", "1", "--endpoint", url, "--timeout", "1s", ...trust], { cwd })
+        const sent = yield* run(["send", "a", "b", "1", "--endpoint", url, "--timeout", "4s", ...trust], { cwd })
         assert.equal(sent.code, 1)
         assert.match(sent.stderr, /certificate does not hold.*correct the host name of the address, or the certificate/)
         assert.match(sent.stderr, problem)

@@ -5,6 +5,7 @@ import * as assert from "node:assert/strict"
 import * as path from "node:path"
 import { ask, directory, eventually, ProgramError, QueryAnswer, run, serve, start } from "./Program.js"
 import { refusableProxy } from "./RefusableProxy.js"
+import { steadyPort } from "./SteadyPort.js"
 
 const Status = Schema.Struct({
   streams: Schema.Array(Schema.Struct({ stream: Schema.String, next: Schema.Number })),
@@ -119,7 +120,7 @@ describe("through outages", () => {
   it.scopedLive("the server is killed and started again: nothing is lost, nothing comes twice", () =>
     Effect.gen(function*() {
       const cwd = yield* directory
-      const first = yield* serve(cwd)
+      const first = yield* serve(cwd, yield* steadyPort)
       const agent = yield* start(
         [
           "run",

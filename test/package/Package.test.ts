@@ -93,8 +93,7 @@ layer(Consumer.layer, { excludeTestServices: true, timeout: "5 minutes" })(
 
           expect(yield* run("server.js")).toMatchObject({ code: 0, output: expect.stringContaining("[ 49.9 ]") })
           expect(yield* run("swap.js")).toMatchObject({ code: 0, output: expect.stringContaining("true") })
-        }),
-      120_000
+        })
     )
 
     it.scoped("gives the command", () =>
@@ -116,6 +115,6 @@ layer(Consumer.layer, { excludeTestServices: true, timeout: "5 minutes" })(
         ))
         yield* up.kill("SIGTERM")
         expect((yield* up.ended).code).toBe(0)
-      }), 60_000)
+      }))
   }
 )

@@ -227,8 +227,7 @@ describe("delivery under random faults", () => {
             yield* live(run, true)
             check(run, true)
           })
-        ), { discard: true }),
-    120_000
+        ), { discard: true })
   )
 
   it.scopedLive(
@@ -242,8 +241,7 @@ describe("delivery under random faults", () => {
             yield* live(run, true)
             check(run, false)
           })
-        ), { discard: true }),
-    120_000
+        ), { discard: true })
   )
 
   it.scopedLive("from disk, through several lives of the sender", () =>
@@ -255,7 +253,7 @@ describe("delivery under random faults", () => {
           for (let life = run.dice.below(4); life >= 0; life--) yield* live(run, life === 0)
           check(run, true)
         })
-      ), { discard: true }), 120_000)
+      ), { discard: true }))
 
   it.scopedLive(
     "to a server that is restored from old backups: what both lost is declared",
@@ -268,8 +266,7 @@ describe("delivery under random faults", () => {
             yield* live(run, true)
             check(run, false)
           })
-        ), { discard: true }),
-    120_000
+        ), { discard: true })
   )
 
   it.scopedLive(
@@ -293,8 +290,7 @@ describe("delivery under random faults", () => {
             // Both were told what was rejected of the stream that they share.
             check(restored, false)
           })
-        ), { discard: true }),
-    120_000
+        ), { discard: true })
   )
 
   it.scopedLive("a full outbox that drops makes nobody wait when the connection is lost with all of it in flight", () =>

@@ -121,8 +121,7 @@ describe("an outbox with a stream of each of many starts", () => {
         assert.strictEqual(delivery.status.reconnects, 0)
         assert.strictEqual(proxy.upgrades(), Math.ceil((starts + 1) / (yield* MostOffered)))
         yield* assertDelivered(delivery, starts)
-      }).pipe(provided),
-    120_000
+      }).pipe(provided)
   )
 
   it.scopedLive("is delivered by HTTP", () =>
@@ -134,7 +133,7 @@ describe("an outbox with a stream of each of many starts", () => {
       yield* delivery.flush
       assert.strictEqual(delivery.status.transport, "http")
       yield* assertDelivered(delivery, starts)
-    }).pipe(provided), 120_000)
+    }).pipe(provided))
 
   it.scopedLive("is delivered where the next socket is refused between two hellos", () =>
     Effect.gen(function*() {
@@ -148,5 +147,5 @@ describe("an outbox with a stream of each of many starts", () => {
       yield* until(() => delivery.status.transport === "socket")
       yield* delivery.flush
       yield* assertDelivered(delivery, starts)
-    }).pipe(provided), 120_000)
+    }).pipe(provided))
 })

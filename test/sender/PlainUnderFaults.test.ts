@@ -176,7 +176,7 @@ describe("plain delivery under random faults", () => {
       seeds(20),
       (seed) => through(seed, (dice) => Array.from({ length: 1 + dice.below(4) }, () => "generic")),
       { discard: true }
-    ), 120_000)
+    ))
 
   it.scopedLive(
     "taking turns with batches: nothing is missing, no server seems to have gone back",
@@ -188,7 +188,6 @@ describe("plain delivery under random faults", () => {
             Array.from({ length: 2 + dice.below(4) }, () =>
               dice.pick(["generic", "timeseries", undefined] as const))),
         { discard: true }
-      ),
-    120_000
+      )
   )
 })

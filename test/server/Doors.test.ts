@@ -198,8 +198,7 @@ describe("connections", () => {
           expect(yield* request(server, "/api/status")).toMatchObject({ json: { inFlightBytes: 0 } })
           expect(log.filter((line) => !line.includes("slow-request"))).toEqual([])
         })
-      ),
-    60_000
+      )
   )
 
   it.scopedLive("that say nothing, half a head, or half a handshake are cut after the handshake timeout", () =>

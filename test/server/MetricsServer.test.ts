@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import { WebSocket } from "ws"
+import { steadyPort } from "../e2e/SteadyPort.js"
 import { connect, connectBatch, hello, memoryStore, post, request, startServer } from "./TestServer.js"
 
 const certificate = {
@@ -82,7 +83,7 @@ describe("stopping", () => {
   it.scopedLive("says 1001 to sockets, ends live streams, and lets the port go", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
-      const server = yield* Scope.extend(startServer(), scope)
+      const server = yield* Scope.extend(startServer({ port: yield* steadyPort }), scope)
       const plain = yield* connect(server)
       const batch = yield* connectBatch(server)
       batch.send(hello("s1"))

@@ -144,8 +144,7 @@ describe("what survives", () => {
         const db = new Sqlite(path.join(dataDir, "store.db"), { readonly: true })
         assert.equal(db.pragma("integrity_check", { simple: true }), "ok")
         db.close()
-      }),
-    120_000
+      })
   )
 })
 

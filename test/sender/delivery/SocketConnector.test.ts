@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, type Scope } from "effect"
 import * as http from "node:http"
-import * as net from "node:net"
+import type * as net from "node:net"
 import { type WebSocket, WebSocketServer } from "ws"
 import { SocketConnector } from "../../../src/sender/delivery/SocketConnector.js"
+import { steadyPort } from "../../e2e/SteadyPort.js"
 
 interface Peer {
   readonly url: string
@@ -153,8 +154,7 @@ describe("SocketConnector", () => {
 
   it.scopedLive("a port where nobody listens, and a URL that is none, are typed failures", () =>
     Effect.gen(function*() {
-      const port = yield* Effect.scoped(Effect.map(listening(() => net.createServer(), (one) => one.close()), portOf))
-      assert.strictEqual((yield* Effect.flip(connect(`ws://127.0.0.1:${port}`))).reason, "Open")
+      assert.strictEqual((yield* Effect.flip(connect(`ws://127.0.0.1:${yield* steadyPort}`))).reason, "Open")
       assert.strictEqual((yield* Effect.flip(connect("no url"))).reason, "Open")
     }).pipe(withConnector))
 

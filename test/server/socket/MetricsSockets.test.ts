@@ -507,8 +507,7 @@ describe("what a connection makes the server keep", () => {
             typeof frame === "object" && frame !== null && "code" in frame && frame.code === "too-many-series"
         })
         expect(yield* peer.closed).toMatchObject({ code: 1008, reason: "too-many-series" })
-      }).pipe(Effect.provide(memoryStore)),
-    60_000
+      }).pipe(Effect.provide(memoryStore))
   )
 
   it.scopedLive("counts a series once, however often it is defined", () =>
@@ -522,5 +521,5 @@ describe("what a connection makes the server keep", () => {
         peer.send({ ...first, stream: "s" })
         expect(yield* peer.next).not.toMatchObject({ fatal: true })
       }
-    }).pipe(Effect.provide(memoryStore)), 60_000)
+    }).pipe(Effect.provide(memoryStore)))
 })

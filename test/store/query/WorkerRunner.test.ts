@@ -233,7 +233,6 @@ describe("a thread that reads for queries", () => {
           assert.ok(found.length === i || found.length === i + 1, `${found.length} points of ${i}`)
           assert.deepEqual(found, found.map((_, at) => at))
         }
-      }),
-    30_000
+      })
   )
 })

@@ -138,7 +138,7 @@ describe("the simulation catches", () => {
           if (problems.length > 0) return
         }
         assert.fail(`${MUTANT_SEEDS} seeds and no problem`)
-      }), 300_000)
+      }))
   }
 })
 

@@ -49,7 +49,7 @@ describe("the simulation", () => {
         checksums.add(first.checksum)
       }
       assert.strictEqual(checksums.size, 4)
-    }), 120_000)
+    }))
 
   it.live("runs a schedule of faults that is given", () =>
     Effect.gen(function*() {
