@@ -84,6 +84,9 @@ const withGaps = ({ time, value }: Line): uPlot.AlignedData => {
   return [x, y]
 }
 
+const isAlike = (one: ChartLine, other: ChartLine): boolean =>
+  one.key === other.key && one.label === other.label && one.metricType === other.metricType
+
 /** Most lines that are told beside the pointer: those nearest to it. */
 const maxTold = 12
 
@@ -171,6 +174,9 @@ export class TimeChart {
 
   /** Says which lines there are, in their order; those that stay keep their points. */
   setLines(lines: ReadonlyArray<ChartLine>): void {
+    const shown = [...this.lines.values()]
+    // A plot that is made anew forgets where the pointer is, and what it has begun to select.
+    if (lines.length === shown.length && lines.every((line, i) => isAlike(line, shown[i]))) return
     const before = new Map(this.lines)
     this.lines.clear()
     for (const line of lines) {

@@ -43,6 +43,8 @@ export const openPage = (
   Effect.gen(function*() {
     const opened = yield* browser
     const page = yield* Effect.promise(() => opened.newPage({ viewport: { width, height }, colorScheme }))
+    // As long as other tests wait for a program.
+    page.setDefaultTimeout(90_000)
     const complaints: Array<string> = []
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") complaints.push(message.text())

@@ -69,7 +69,7 @@ export const firstLoad = (page: Page, address: string): Effect.Effect<FirstLoad,
     })
     const drawnAfterMillis = yield* evaluated(page, "globalThis.firstLineAt").pipe(
       Effect.flatMap(told("time of the first line", Schema.Positive)),
-      Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo("20 seconds")))
+      Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo("90 seconds")))
     )
     const of = <A, I>(wanted: string, schema: Schema.Schema<A, I>) =>
       Effect.forEach(events.filter(([name]) => name === wanted), ([, event]) => told(wanted, schema)(event))
@@ -165,22 +165,23 @@ export const shareOf = (page: Page, seconds: number): Effect.Effect<Share, Figur
     }
   }))
 
-/** How many charts a page draws anew within `seconds`. */
-export const redrawn = (page: Page, seconds: number): Effect.Effect<{ readonly canvases: number }, FigureError> =>
+/** How many charts a page draws anew until one of them was drawn so many times. */
+export const redrawn = (page: Page, times: number): Effect.Effect<{ readonly canvases: number }, FigureError> =>
   Effect.flatMap(
     evaluated(
       page,
       `new Promise((done) => {
-        const canvases = new Set()
+        const canvases = new Map()
         const { clearRect } = CanvasRenderingContext2D.prototype
         CanvasRenderingContext2D.prototype.clearRect = function(...area) {
-          canvases.add(this.canvas)
+          const drawn = (canvases.get(this.canvas) ?? 0) + 1
+          canvases.set(this.canvas, drawn)
+          if (drawn === ${times}) {
+            CanvasRenderingContext2D.prototype.clearRect = clearRect
+            done({ canvases: canvases.size })
+          }
           return clearRect.apply(this, area)
         }
-        setTimeout(() => {
-          CanvasRenderingContext2D.prototype.clearRect = clearRect
-          done({ canvases: canvases.size })
-        }, ${seconds * 1000})
       })`
     ),
     told("what was drawn", Schema.Struct({ canvases: Schema.Number }))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Duration, Effect, Schema } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
@@ -106,18 +106,27 @@ describe("what a program loads and starts", () => {
         const dataDir = path.join(cwd, "agent")
         const words = ["run", "--system", "--no-self-metrics", "--endpoint", endpoint, "--data-dir", dataDir]
         const agent = yield* observe(words, cwd)
-        const counted = (ticks: number) => ({
-          ticks,
-          outbox: readWriteAheadLog(path.join(dataDir, OUTBOX_FILE)),
-          store: readWriteAheadLog(path.join(cwd, "server", "store.db"))
-        })
-        const before = counted(yield* ticksAfter(url, 1))
-        const after = counted(yield* ticksAfter(url, before.ticks + 5))
+        const countedAfter = (least: number) =>
+          Effect.gen(function*() {
+            const ticks = yield* ticksAfter(url, least)
+            const outbox = readWriteAheadLog(path.join(dataDir, OUTBOX_FILE))
+            const store = readWriteAheadLog(path.join(cwd, "server", "store.db"))
+            return {
+              ticks,
+              outbox,
+              store,
+              losses: (yield* ask(`${url}/api/losses`, Schema.Array(Schema.Unknown))).length
+            }
+          })
+        const before = yield* countedAfter(1)
+        const after = yield* countedAfter(before.ticks + 5)
         expect([after.outbox.salt, after.store.salt]).toEqual([before.outbox.salt, before.store.salt])
         const ticks = after.ticks - before.ticks
+        // Ticks that a busy machine let pass are told.
+        const told = ticks + after.losses - before.losses
         // The tick that is on its way at either end.
-        atMost(`commits of the outbox for ${ticks} ticks`, after.outbox.commits - before.outbox.commits, 2 * ticks + 3)
-        atMost(`commits of the store for ${ticks} ticks`, after.store.commits - before.store.commits, ticks + 2)
+        atMost(`commits of the outbox for ${ticks} ticks`, after.outbox.commits - before.outbox.commits, 2 * told + 3)
+        atMost(`commits of the store for ${ticks} ticks`, after.store.commits - before.store.commits, told + 2)
 
         const report = yield* agent.report
         const { kilobytes, packages, parts } = loaded(report)
@@ -152,9 +161,13 @@ describe("what a program loads and starts", () => {
           [alone, server, collector],
           ({ report }) => Effect.map(report, ({ wakes }) => wakes)
         )
-        const before = yield* wakes
-        yield* Effect.sleep("10 seconds")
-        const [ofAlone, ofServer, ofCollector] = (yield* wakes).map((count, i) => count - before[i])
+        const [took, [before, after]] = yield* Effect.timed(
+          Effect.all([wakes, Effect.zipRight(Effect.sleep("10 seconds"), wakes)])
+        )
+        // As many more as it took longer: a busy machine lets one wait.
+        const [ofAlone, ofServer, ofCollector] = after.map((count, i) =>
+          (count - before[i]) * 10_000 / Math.max(10_000, Duration.toMillis(took))
+        )
         atMost("wakes of a server with no sender in 10 s", ofAlone, 6)
         atMost("wakes of a server with one idle collector in 10 s", ofServer, 12)
         atMost("wakes of an idle collector in 10 s", ofCollector, 12)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, Layer, TestClock } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Option, TestClock } from "effect"
 import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
 import { Outbox } from "../../src/sender/Outbox.js"
 import { makePositions } from "../../src/sender/delivery/Positions.js"
@@ -17,9 +17,11 @@ const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)
 /** A server that welcomes everybody and says nothing after that; `pongs` says whether it shows that it lives. */
 const mute = (pongs: boolean) =>
   Effect.acquireRelease(
-    Effect.async<WebSocketServer>((resume) => {
+    Effect.async<{ readonly server: WebSocketServer; readonly seen: { pings: number } }>((resume) => {
       const server = new WebSocketServer({ port: 0, host: "127.0.0.1", autoPong: pongs })
-      server.on("connection", (socket) =>
+      const seen = { pings: 0 }
+      server.on("connection", (socket) => {
+        socket.on("ping", () => seen.pings++)
         socket.on("message", (data) => {
           const frame = decodeClientFrame(Buffer.isBuffer(data) ? data.toString("utf8") : "")
           if (frame._tag === "Left" || frame.right.type !== "hello") return
@@ -32,20 +34,21 @@ const mute = (pongs: boolean) =>
             window: 4,
             maxBatchBytes: 1_048_576
           }))
-        }))
-      server.on("listening", () => resume(Effect.succeed(server)))
+        })
+      })
+      server.on("listening", () => resume(Effect.succeed({ server, seen })))
     }),
-    (server) =>
+    ({ server }) =>
       Effect.sync(() => {
         for (const socket of server.clients) socket.terminate()
         server.close()
       })
   )
 
-/** How a delivery to a mute server ends, time going on whenever the network is quiet. */
+/** How a delivery to a mute server ends, time going on whenever the server has had its say. */
 const ending = (pongs: boolean) =>
   Effect.gen(function*() {
-    const server = yield* mute(pongs)
+    const { seen, server } = yield* mute(pongs)
     const address = server.address()
     const outbox = yield* Outbox
     const ledger = yield* LossLedger
@@ -62,9 +65,14 @@ const ending = (pongs: boolean) =>
     }
     const session = yield* openSession(options)
     const startedAt = yield* Clock.currentTimeMillis
+    let heard = yield* session.connection.heard
     const delivering = yield* Effect.fork(Effect.flip(deliverOverSocket(options, session)))
-    while ((yield* Fiber.poll(delivering))._tag === "None") {
-      for (let i = 0; i < 50; i++) yield* turn
+    const isOver = Effect.map(Fiber.poll(delivering), Option.isSome)
+    // At each look it is asked for a sign of life.
+    for (let looks = 1; !(yield* isOver); looks++) {
+      while (seen.pings < looks && !(yield* isOver)) yield* turn
+      while (pongs && (yield* session.connection.heard) === heard && !(yield* isOver)) yield* turn
+      heard = yield* session.connection.heard
       yield* TestClock.adjust(WATCH_STEP)
     }
     const { message } = yield* Fiber.join(delivering)
