@@ -104,6 +104,7 @@ describe("a short soak", () => {
         assert.ok((programs.find(({ role }) => role === "server")?.starts ?? 0) > 2)
         for (const { producer, stored } of accounts) assert.ok(stored > 0, `nothing of ${producer} is stored`)
       }),
-    400_000
+    // Its own patience comes first: it says what was missing.
+    900_000
   )
 })

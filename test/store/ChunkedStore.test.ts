@@ -290,6 +290,6 @@ describe("stopped at any step", () => {
             assert.deepEqual(yield* sortedValues(store), upTo(next + 30))
           }))
       })),
-    { fastCheck: { numRuns: 25 }, timeout: 120_000 }
+    { fastCheck: { numRuns: 25 } }
   )
 })

@@ -168,6 +168,6 @@ describe.each(stores)("queries of a store in %s", (_, layer, numRuns) => {
           assert.deepEqual(inOrder(yield* ask(query)), inOrder(askOracle(batches.flat(), query)))
         }
       }).pipe(Effect.provide(layer)),
-    { fastCheck: { numRuns }, timeout: 240_000 }
+    { fastCheck: { numRuns } }
   )
 })

@@ -60,7 +60,7 @@ class Samples extends Context.Tag("test/Samples")<Samples, { readonly [name in N
       }, { concurrency: "unbounded" })
       return yield* both.pipe(
         Effect.filterOrFail(({ proc, systeminformation }) => isWhole(proc) && isWhole(systeminformation)),
-        Effect.retry(Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(20))))
+        Effect.retry(Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(100))))
       )
     })
   )
@@ -68,7 +68,9 @@ class Samples extends Context.Tag("test/Samples")<Samples, { readonly [name in N
 
 const isWhole = (sample: SystemMetrics): boolean =>
   sample.cpu?.percent !== undefined && sample.filesystems !== undefined && sample.processes?.count !== undefined &&
-  sample.temperatures !== undefined && (sample.diskIo ?? []).every(({ readsPerSecond }) => readsPerSecond !== undefined)
+  sample.temperatures !== undefined && sample.memory !== undefined && sample.fileDescriptors !== undefined &&
+  (sample.diskIo ?? []).every(({ readsPerSecond }) => readsPerSecond !== undefined) &&
+  (sample.network ?? []).every(({ receiveBytesPerSecond }) => receiveBytesPerSecond !== undefined)
 
 const within = (a: number | undefined, b: number | undefined, tolerance: number): void => {
   if (a === undefined || b === undefined) expect(a).toBe(b)
@@ -79,7 +81,7 @@ const typesOf = (sample: SystemMetrics): ReadonlySet<string> =>
   new Set(sample.toGenericMetrics().map(({ metricType }) => metricType))
 
 describe.skipIf(!ProcProbe.isAvailable())("both probes on this host", () => {
-  layer(Samples.layer, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
+  layer(Samples.layer, { excludeTestServices: true, timeout: "5 minutes" })((it) => {
     const names: ReadonlyArray<Name> = ["proc", "systeminformation"]
 
     it.effect.each(names)("%s: every metric is valid, of this host and of now", (name) =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Scope, Stream, TestClock } from "effect"
+import { Chunk, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream, TestClock } from "effect"
 import * as fs from "node:fs"
 import type { GenericMetric } from "../../../src/domain/GenericMetric.js"
 import type { SystemMetrics } from "../../../src/domain/SystemMetrics.js"
@@ -291,14 +291,29 @@ describe("ProcProbe", () => {
   describe("temperatures", () => {
     const celsius = ({ temperatures }: SystemMetrics) => temperatures?.map((sensor) => sensor.celsius)
 
+    // A sensor is really read, which takes its moment whatever the test's clock says: each reading, of them and of
+    // the filesystems, is waited for until it sleeps before the next one.
+    const passReadings = (count: number) =>
+      Effect.repeatN(
+        Effect.gen(function*() {
+          yield* TestClock.adjust("5 seconds")
+          const next = (yield* TestClock.currentTimeMillis) + 5_000
+          yield* eventually(
+            TestClock.sleeps(),
+            (sleeps) => Chunk.size(Chunk.filter(sleeps, (at) => at === next)) === 2
+          )
+        }),
+        count - 1
+      )
+
     it.scoped("are read again every five seconds, through descriptors that stay open", () =>
       Effect.gen(function*() {
         const host = yield* makeFixtureHost
         const probe = yield* makeProbe(host)
         expect(celsius(yield* settled(probe))).toEqual([55, 53.5, -1.25])
         host.write("sys/class/hwmon/hwmon0/temp1_input", "61000\n")
-        yield* TestClock.adjust("5 seconds")
-        yield* eventually(probe.sample, (sample) => celsius(sample)?.[0] === 61)
+        yield* passReadings(1)
+        expect(celsius(yield* probe.sample)?.[0]).toBe(61)
       }))
 
     it.scoped("a sensor that goes is dropped within a minute, and found again when it is back", () =>
@@ -307,12 +322,13 @@ describe("ProcProbe", () => {
         const probe = yield* makeProbe(host)
         yield* settled(probe)
         host.remove("sys/class/hwmon/hwmon1")
-        yield* TestClock.adjust("65 seconds")
-        yield* eventually(probe.sample, (sample) => celsius(sample)?.length === 2)
+        yield* passReadings(13)
+        expect(celsius(yield* probe.sample)).toHaveLength(2)
         host.write("sys/class/hwmon/hwmon1/name", "drivetemp\n")
         host.write("sys/class/hwmon/hwmon1/temp1_input", "31000\n")
-        yield* TestClock.adjust("65 seconds")
-        const back = yield* eventually(probe.sample, (sample) => celsius(sample)?.length === 3)
+        yield* passReadings(13)
+        const back = yield* probe.sample
+        expect(celsius(back)).toHaveLength(3)
         expect(back.temperatures?.at(-1)).toEqual({
           sensor: "temp1",
           chip: "drivetemp",

@@ -93,7 +93,7 @@ describe.each(threads)("a query that reads in %s", (_, open) => {
         )
         assert.ok(found.every((value) => value < count))
       })),
-    { fastCheck: { numRuns: 25 }, timeout: 120_000 }
+    { fastCheck: { numRuns: 25 } }
   )
 
   it.scoped("finds the points of a head that became a chunk meanwhile, and not those that came later to the new head", () =>

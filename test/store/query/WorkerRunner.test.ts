@@ -87,7 +87,7 @@ fs.writeFileSync(workerData + ".nice", JSON.stringify([before, os.getPriority(th
 /** Waits in the time of the machine for what another thread does. */
 const eventually = (what: () => boolean): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
-    const end = Date.now() + 20_000
+    const end = Date.now() + 90_000
     const look = setInterval(() => {
       if (!what() && Date.now() < end) return
       clearInterval(look)
