@@ -13,7 +13,7 @@ import {
   splitByDay
 } from "./SeriesColumns.js"
 import type { HeadSeries } from "../log/Head.js"
-import { ChunkReader } from "./ChunkReader.js"
+import { type ChunkPlace, ChunkReader } from "./ChunkReader.js"
 import { type RollupBacklog, RollupTable } from "./RollupTable.js"
 
 interface Tail {
@@ -37,6 +37,18 @@ type SummaryColumns = readonly [
 const columnsOfSummary = (of: ChunkSummary): SummaryColumns =>
   [of.firstTime, of.lastTime, of.count, of.sum, of.min, of.max, of.first, of.last] as const
 
+/** What {@link ChunkTable.expire} did. */
+export interface ExpiredChunks {
+  /** Points that went. */
+  readonly removed: number
+  /** The first instant that is left, ms since the epoch; `undefined` when nothing is. */
+  readonly first: number | undefined
+  /** Chunks that were looked at. */
+  readonly chunks: number
+  /** Whether no older points are left that can be deleted. */
+  readonly isDone: boolean
+}
+
 // Newest chunks of series that are remembered; others are looked for.
 const maxTails = 100_000
 
@@ -49,6 +61,7 @@ export class ChunkTable extends ChunkReader {
   private readonly removeFields: Sqlite.Statement<[number]>
   private readonly newest: Sqlite.Statement<[number, number, number], { readonly id: number; readonly count: number }>
   private readonly first: Sqlite.Statement<[number], number | null>
+  private readonly older: Sqlite.Statement<[series: number, before: number, most: number], ChunkPlace>
   private readonly tails = new Map<number, Tail>()
 
   constructor(db: Sqlite.Database, private readonly chunkPoints: number) {
@@ -67,6 +80,9 @@ export class ChunkTable extends ChunkReader {
     this.removeFields = db.prepare("DELETE FROM fields WHERE chunk = ?")
     this.newest = db.prepare(
       "SELECT max(id) AS id, count FROM chunks WHERE series = ? AND first >= ? AND first < ? HAVING max(id) IS NOT NULL"
+    )
+    this.older = db.prepare(
+      "SELECT id, first, last, count FROM chunks WHERE series = ? AND first < ? ORDER BY first LIMIT ?"
     )
     this.first = db.prepare<[number], number | null>("SELECT min(first) FROM chunks WHERE series = ?").pluck()
   }
@@ -128,15 +144,20 @@ export class ChunkTable extends ChunkReader {
     })
   }
 
-  /** Deletes the points of a series older than `before`; answers how many went and the first instant that is left. */
-  expire(series: number, before: number): { readonly removed: number; readonly first: number | undefined } {
+  /** Deletes points of a series older than `before`, of at most `most` chunks, the oldest first. */
+  expire(series: number, before: number, most: number): ExpiredChunks {
     let removed = 0
+    let changed = 0
     this.tails.delete(series)
-    this.rollups.expire(series, dayOf(before))
-    for (const { count, id, last } of this.find(series, -Infinity, before)) {
+    const older = this.older.all(series, before, most)
+    const isAll = older.length < most
+    // Rollups of the days that lose points; that of a day which stays as a whole stays too.
+    this.rollups.expire(series, dayOf(isAll ? before - 1 : older[older.length - 1].first))
+    for (const { count, id, last } of older) {
       if (last < before) {
         this.delete(id)
         removed += count
+        changed++
         continue
       }
       const read = this.read(id)
@@ -145,8 +166,10 @@ export class ChunkTable extends ChunkReader {
       const from = firstAtOrAfter(read.right.time, before)
       removed += from
       this.replace(id, slicePoints(read.right, from, read.right.time.length))
+      changed++
     }
-    return { removed, first: this.first.get(series) ?? undefined }
+    const first = this.first.get(series) ?? undefined
+    return { removed, first, chunks: older.length, isDone: isAll || changed === 0 }
   }
 
   /** The days `from` ≤ day < `to` of a series whose rollups are behind, oldest first. */

@@ -58,7 +58,7 @@ export const flushSeries = (parts: StoreParts, due: ReadonlyArray<HeadSeries>): 
  * Lets batches go first that came while a slice was written: in the turn after it they are read, and after that turn they
  * are committed.
  */
-const letOthersGo: Effect.Effect<void> = Effect.zipRight(nextTurn, nextTurn)
+export const letOthersGo: Effect.Effect<void> = Effect.zipRight(nextTurn, nextTurn)
 
 /** Flushes what is due, in slices, giving others a turn between two of them. */
 const flushDue = (parts: StoreParts): Effect.Effect<void, StoreError> =>

@@ -1,6 +1,8 @@
 import { describe, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
 import { Context, Effect, Fiber, Layer, type Scope, TestClock } from "effect"
 import * as assert from "node:assert/strict"
+import * as path from "node:path"
 import { makeSeries, type Points } from "../../../src/domain/Series.js"
 import { MemoryMetricStore } from "../../../src/store/MemoryMetricStore.js"
 import { MetricStore } from "../../../src/store/MetricStore.js"
@@ -98,6 +100,73 @@ describe("retention", () => {
       })
     )
   )
+})
+
+describe("what is too old of a series", () => {
+  it.scoped("goes in slices between which others have their turn, and what is left is told all the while", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const layer = SqliteMetricStore.layer({ dataDir, flush: { chunkPoints: 1, maxAge: 0 } })
+      const told = (store: typeof MetricStore.Service) =>
+        Effect.map(store.series({}), (all) => all.map(({ first, last, points }) => [first, last, points]))
+      const count = 5_000
+      const time = Array.from({ length: count }, (_, i) => today - count * 60_000 + i * 60_000)
+      yield* TestClock.setTime(today)
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          const store = yield* MetricStore
+          yield* store.commitPlain({
+            series: time.map(() => series),
+            time,
+            value: time,
+            fields: time.map(() => undefined)
+          })
+          yield* Effect.repeatN(nextTurn, 20)
+          const expiring = yield* Effect.fork(store.expire(time[count - 1]))
+          const seen = new Set<number>()
+          while ((yield* Fiber.poll(expiring))._tag === "None") {
+            const [[first, last, points]] = yield* told(store)
+            assert.deepEqual([first, last], [time[count - points], time[count - 1]])
+            seen.add(points)
+            yield* nextTurn
+          }
+          assert.equal(yield* Fiber.join(expiring), count - 1)
+          assert.ok(seen.size > 4, `${seen.size} slices`)
+        }),
+        layer
+      )
+      assert.deepEqual(yield* Effect.provide(Effect.flatMap(MetricStore, told), layer), [[
+        time[count - 1],
+        time[count - 1],
+        1
+      ]])
+    }))
+
+  it.scoped("leaves the rollup of a day that stays as a whole", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const rollups = () => {
+        const db = new Sqlite(path.join(dataDir, "store.db"), { readonly: true })
+        const days = db.prepare("SELECT day * 86400000 FROM rollups ORDER BY day").pluck().all()
+        db.close()
+        return days.map((at) => (today - Number(at)) / day)
+      }
+      yield* TestClock.setTime(today)
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          const store = yield* MetricStore
+          yield* fill(store, [4, 3, 2], 600)
+          yield* fill(store, [0], 600)
+          yield* Effect.repeatN(nextTurn, 50)
+          assert.deepEqual(rollups(), [4, 3, 2])
+          yield* store.expire(today - 3 * day)
+          assert.deepEqual(rollups(), [3, 2])
+          yield* store.expire(today - 3 * day + 1_000)
+          assert.deepEqual(rollups(), [2])
+        }),
+        SqliteMetricStore.layer({ dataDir })
+      )
+    }))
 })
 
 describe("ages of metric types", () => {
