@@ -626,6 +626,16 @@ const queries: ReadonlyArray<StoreCheck> = [
       const error = yield* Effect.flip(store.queryText({ ...everything, limit: 0 }))
       assert.equal(error._tag, "QueryError")
     })),
+  check("raw points carry their fields unless they are not wanted", (store) =>
+    Effect.gen(function*() {
+      const own: ReadonlyArray<Point> = [[a, t0, 1, { ply: 1 }], [a, t0 + 1, 2], [b, t0 + 2, 3, { ply: 3 }]]
+      yield* store.commitPlain(pointsOf(own))
+      const fieldsOf = (query: Partial<StoreQuery>) =>
+        Effect.map(store.query({ ...everything, ...query }), ({ series }) => series.flatMap(({ fields }) => fields))
+      assert.deepEqual(yield* fieldsOf({}), [{ ply: 1 }, undefined, { ply: 3 }])
+      assert.deepEqual(yield* fieldsOf({ fields: true }), [{ ply: 1 }, undefined, { ply: 3 }])
+      assert.deepEqual(yield* fieldsOf({ fields: false }), [undefined, undefined, undefined])
+    })),
   check("a question that cannot be answered says what to change", (store) =>
     Effect.gen(function*() {
       yield* store.commitPlain(pointsOf(run(a, 4)))

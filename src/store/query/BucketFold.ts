@@ -97,9 +97,9 @@ export class BucketFold {
     this.holds = quantiles[aggregate] !== undefined
   }
 
-  /** Points after this instant would be cut anyway. */
+  /** Points after this instant would be cut anyway; when there is too much, none is wanted any more. */
   get bound(): number {
-    return this.lastStart + this.buckets.step - 1
+    return this.overfull || this.held > MAX_HELD_VALUES ? -Infinity : this.lastStart + this.buckets.step - 1
   }
 
   private group(id: number): Group | undefined {

@@ -55,7 +55,7 @@ const rolled: ReadonlySet<Aggregate> = new Set<Aggregate>(["avg", "min", "max", 
 interface Fold {
   /** Points after this instant would be cut anyway. */
   readonly bound: number
-  readonly add: (id: number, time: number, value: number, fields: JsonObject | undefined) => void
+  readonly add: (id: number, time: number, value: number, fields: JsonObject | undefined, original?: string) => void
   readonly addSeries: (
     id: number,
     time: ArrayLike<number>,
@@ -68,10 +68,10 @@ interface Fold {
   readonly answer: () => Either.Either<QueryAnswer, QueryError>
 }
 
-/** A point of an overflow series, and the series of which it was. */
+/** A point of an overflow series, and the series of which it was, where that matters and its fields say so. */
 interface Original {
   readonly id: number
-  readonly series: Series
+  readonly series: Series | undefined
   readonly time: number
   readonly value: number
   readonly fields: JsonObject | undefined
@@ -105,14 +105,14 @@ export const startQuery = (
   // Growth needs the point before, also where that was given already.
   const from = cursor === undefined || buckets?.aggregate === "rate" ? query.from : Math.max(query.from, cursor.time)
   const wanted = new Map<number, Series>()
-  // Overflow series of which only some points are meant, by what their fields say.
-  const searched = new Map<number, string>()
-  const overflowing = new Set<number>()
+  // Overflow series by their metric types, and those of which only some points are meant, by what their fields say.
+  const overflowing = new Map<number, string>()
+  const searched = new Set<number>()
   for (const { id, series } of selected) {
     wanted.set(id, series)
     if (!isOverflow(series)) continue
-    overflowing.add(id)
-    if (!matcher.matches(series)) searched.set(id, series.metricType)
+    overflowing.set(id, series.metricType)
+    if (!matcher.matches(series)) searched.add(id)
   }
   let overflow = false
   let failure: QueryError | undefined
@@ -121,61 +121,64 @@ export const startQuery = (
     : buckets.aggregate === "rate"
     ? new RateFold(limit, buckets, wanted, cursor, room)
     : new BucketFold(limit, buckets, buckets.aggregate, wanted, cursor, room)
+  const isRate = buckets?.aggregate === "rate"
+  const keepsFields = buckets === undefined && query.fields !== false
+  // Growth is that of each series for itself, also where one series holds the points of many.
+  const addOriginal = ({ fields, id, series, time, value }: Original): void => {
+    overflow = true
+    fold.add(id, time, value, keepsFields ? fields : undefined, series?.key)
+  }
+  const addOverflowing = (originals: ReadonlyArray<Original>): void => {
+    const meant = originals.flatMap(({ id, series }) => searched.has(id) ? series ?? [] : [])
+    // Together: what a pattern says of many values costs little more than what it says of one.
+    const learned = learnHere(matcher, () => meant)
+    if (Either.isLeft(learned)) failure ??= learned.left
+    else {
+      for (const own of originals) {
+        if (!searched.has(own.id) || (own.series !== undefined && matcher.matches(own.series))) addOriginal(own)
+      }
+    }
+  }
   const originalOf = (
     id: number,
     metricType: string,
     time: number,
     value: number,
     fields: JsonObject | undefined
-  ): ReadonlyArray<Original> => {
-    const series = originalSeries(metricType, fields)
-    return series === undefined ? [] : [{ id, series, time, value, fields }]
-  }
-  // Together: what a pattern says of many values costs little more than what it says of one.
-  const addMeant = (originals: ReadonlyArray<Original>): void => {
-    const learned = learnHere(matcher, () => originals.map(({ series }) => series))
-    if (Either.isLeft(learned)) failure ??= learned.left
-    else {
-      for (const { fields, id, series, time, value } of originals) {
-        if (!matcher.matches(series)) continue
-        overflow = true
-        fold.add(id, time, value, fields)
-      }
-    }
-  }
+  ): Original => ({
+    id,
+    series: isRate || searched.has(id) ? originalSeries(metricType, fields) : undefined,
+    time,
+    value,
+    fields
+  })
   return Either.right({
     from,
     to: () => failure === undefined ? Math.min(to, fold.bound + 1) : -Infinity,
-    wantsFields: (id) => searched.has(id) || (buckets === undefined && query.fields !== false),
+    wantsFields: (id) => keepsFields || searched.has(id) || (isRate && overflowing.has(id)),
     add: ({ fields, series, time, value }) => {
       const originals: Array<Original> = []
       for (let i = 0; i < time.length; i++) {
         if (time[i] < from || time[i] >= to) continue
         const id = series[i]
-        const metricType = searched.get(id)
-        if (metricType !== undefined) originals.push(...originalOf(id, metricType, time[i], value[i], fields[i]))
-        else {
-          overflow ||= overflowing.has(id)
-          fold.add(id, time[i], value[i], fields[i])
-        }
+        const metricType = overflowing.get(id)
+        if (metricType === undefined) fold.add(id, time[i], value[i], keepsFields ? fields[i] : undefined)
+        else originals.push(originalOf(id, metricType, time[i], value[i], fields[i]))
       }
-      if (originals.length > 0) addMeant(originals)
+      if (originals.length > 0) addOverflowing(originals)
     },
     addSeries: (id, time, value, fields, count, clip = everywhere) => {
-      if (!overflowing.has(id)) {
-        return fold.addSeries(id, time, value, count, Math.max(from, clip.from), Math.min(to, clip.to), fields)
+      const metricType = overflowing.get(id)
+      if (metricType === undefined) {
+        const [first, end] = [Math.max(from, clip.from), Math.min(to, clip.to)]
+        return fold.addSeries(id, time, value, count, first, end, keepsFields ? fields : undefined)
       }
-      const metricType = searched.get(id)
       const originals: Array<Original> = []
       for (let i = 0; i < count; i++) {
         if (time[i] < from || time[i] >= to) continue
-        if (metricType !== undefined) originals.push(...originalOf(id, metricType, time[i], value[i], fields?.[i]))
-        else {
-          overflow = true
-          fold.add(id, time[i], value[i], fields?.[i])
-        }
+        originals.push(originalOf(id, metricType, time[i], value[i], fields?.[i]))
       }
-      if (originals.length > 0) addMeant(originals)
+      if (originals.length > 0) addOverflowing(originals)
     },
     addRollup: fold instanceof BucketFold && buckets !== undefined && buckets.step % MINUTE === 0 &&
         rolled.has(buckets.aggregate)

@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import type { JsonObject } from "../../domain/Json.js"
 import type { Series } from "../../domain/Series.js"
 import { BucketFold, MAX_HELD_VALUES, tooManyValues } from "./BucketFold.js"
 import type { ColumnRoom } from "./ColumnRoom.js"
@@ -6,6 +7,8 @@ import type { Cursor } from "./Cursor.js"
 import type { Buckets, QueryAnswer, QueryError } from "../MetricStore.js"
 
 interface Counter {
+  /** The series that its growth is added to. */
+  readonly id: number
   readonly time: Array<number>
   readonly value: Array<number>
 }
@@ -16,8 +19,7 @@ interface Counter {
  * point of the interval has no neighbour and begins the count.
  */
 export class RateFold {
-  readonly bound = Infinity
-  private readonly counters = new Map<number, Counter>()
+  private readonly counters = new Map<number | string, Counter>()
   private held = 0
 
   constructor(
@@ -28,11 +30,18 @@ export class RateFold {
     private readonly room: ColumnRoom
   ) {}
 
-  add(id: number, time: number, value: number): void {
+  /** No point is wanted any more when there are too many. */
+  get bound(): number {
+    return this.held > MAX_HELD_VALUES ? -Infinity : Infinity
+  }
+
+  /** A point; in a series that holds the points of many others, `original` tells of which it was. */
+  add(id: number, time: number, value: number, _?: JsonObject, original?: string): void {
     if (this.held > MAX_HELD_VALUES || !this.wanted.has(id)) return
     this.held++
-    let counter = this.counters.get(id)
-    if (counter === undefined) this.counters.set(id, counter = { time: [], value: [] })
+    const key = original ?? id
+    let counter = this.counters.get(key)
+    if (counter === undefined) this.counters.set(key, counter = { id, time: [], value: [] })
     counter.time.push(time)
     counter.value.push(value)
   }
@@ -53,7 +62,7 @@ export class RateFold {
     if (this.held > MAX_HELD_VALUES) return Either.left(tooManyValues("rate"))
     const sums = new BucketFold(this.limit, this.buckets, "sum", this.wanted, this.cursor, this.room)
     const seconds = this.buckets.step / 1_000
-    for (const [id, { time, value }] of this.counters) {
+    for (const { id, time, value } of this.counters.values()) {
       const order = time.map((_, i) => i).sort((a, b) => time[a] - time[b] || a - b)
       for (let i = 1; i < order.length; i++) {
         if (time[order[i]] < (this.cursor?.time ?? -Infinity)) continue

@@ -78,4 +78,43 @@ describe.each(stores)("too many series of one metric type in %s", (_, layer) => 
         overflow: { origin: "shop", tags: { parity: "odd", user: "u27" }, fields: { n: 27 } }
       }])
     }).pipe(Effect.provide(layer)))
+
+  it.effect("that are counters grow each for itself", () =>
+    Effect.gen(function*() {
+      const store = yield* MetricStore
+      // The first ten fill the metric type; the growth of each is that of its number.
+      const counters = Array.from({ length: 14 }, (_, n) =>
+        makeSeries("shop", "orders", { user: `u${n}`, parity: n % 2 === 0 ? "even" : "odd" }))
+      for (let second = 0; second < 10; second++) {
+        yield* store.commitPlain({
+          series: counters,
+          time: counters.map(() =>
+            t0 + second * 1_000
+          ),
+          value: counters.map((_, n) => 1_000 * (20 - n) + second * n),
+          fields: counters.map(() => undefined)
+        })
+      }
+      const rates = (query: Partial<StoreQuery>) =>
+        Effect.map(
+          store.query({
+            ...everything,
+            metricType: "orders",
+            buckets: { step: 9_000, aggregate: "rate", by: [] },
+            to: t0 + 9_001,
+            ...query
+          }),
+          ({ overflow, series }) => ({
+            overflow,
+            growth: series.flatMap(({ value }) => value).reduce((sum, own) => sum + own * 9, 0)
+          })
+        )
+      const ninth = (numbers: ReadonlyArray<number>) => numbers.reduce((sum, n) => sum + n * 9, 0)
+      assert.deepEqual(yield* rates({}), { overflow: true, growth: ninth(counters.map((_, n) => n)) })
+      assert.deepEqual(yield* rates({ tags: { parity: "odd" } }), {
+        overflow: true,
+        growth: ninth([1, 3, 5, 7, 9, 11, 13])
+      })
+      assert.deepEqual(yield* rates({ tags: { user: "u12" } }), { overflow: true, growth: ninth([12]) })
+    }).pipe(Effect.provide(layer)))
 })
