@@ -109,14 +109,14 @@ export const expirePoints = (
         const entries = older.slice(from, from + slice)
         // Chunks first: on a full disk they make the room for the rest.
         expired += yield* expireSeries(parts, entries, before)
-        const waiting = entries.filter(({ id, series }) => {
-          const own = head.get(id)
-          return own !== undefined && own.oldest < before(series.metricType)
-        })
-        if (waiting.length > 0) {
+        // What waited in the head then, and may have become chunks since.
+        const again = entries.filter((own) =>
+          index.entryOf(own.id) === own && own.first < before(own.series.metricType)
+        )
+        if (again.length > 0) {
           // The log would bring them back: what is to go must stand in chunks.
-          yield* flushSeries(parts, waiting.flatMap(({ id }) => head.get(id) ?? []))
-          expired += yield* expireSeries(parts, waiting, before)
+          yield* flushSeries(parts, again.flatMap(({ id }) => head.get(id) ?? []))
+          expired += yield* expireSeries(parts, again, before)
         }
       }
       yield* nextTurn
