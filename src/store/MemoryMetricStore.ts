@@ -58,7 +58,7 @@ const make = (
     const streams = new Map<string, StreamState>()
     const rejections = new Map<string, ReadonlyArray<Rejection>>()
     const losses: Array<StoredLoss> = []
-    let rows: ReadonlyArray<Row> = []
+    let rows: Array<Row> = []
     let nextSeries = 1
 
     const owned = (writer: StreamWriter, now: number): StreamState | StreamOwnedError => {
@@ -77,7 +77,7 @@ const make = (
       const { columns, defined } = placePoints(points, index, maxSeries, () => nextSeries++)
       for (const [own, series] of defined) index.define(own, series)
       const [from, to] = timeSpan(points.time)
-      rows = [...rows, { columns, from, to }]
+      rows.push({ columns, from, to })
       index.add(columns, now)
     }
 
@@ -94,10 +94,12 @@ const make = (
       Effect.gen(function*() {
         const matches = yield* matching(query)
         const run = yield* startQuery(query, index.select(query, matches))
-        // Rows are never changed in place: this is a snapshot.
+        // Rows are only added: so many of them are a snapshot.
         const snapshot = rows
+        const { length } = snapshot
         let read = 0
-        for (const { columns, from, to } of snapshot) {
+        for (let i = 0; i < length; i++) {
+          const { columns, from, to } = snapshot[i]
           if (to < run.from || from >= run.to()) continue
           run.add(columns)
           read += columns.time.length

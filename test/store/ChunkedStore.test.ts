@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Cause, Effect, Exit, FastCheck, Layer, TestClock } from "effect"
+import { Cause, Effect, Exit, FastCheck, Layer, Logger, TestClock } from "effect"
 import * as assert from "node:assert/strict"
 import * as path from "node:path"
 import { makeSeries, type Points } from "../../src/domain/Series.js"
@@ -228,6 +228,38 @@ describe("rollups of days that ended while the store was closed", () => {
       db.close()
       yield* withStore(options, () => settle)
       assert.deepEqual(inspect(dataDir, "SELECT day FROM rollups ORDER BY day"), days.slice(0, -1))
+    }))
+})
+
+describe("a chunk that was damaged before its day got a rollup", () => {
+  it.scoped("is told of also by queries that read rollups, and its neighbours count", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const options = { dataDir, flush: { chunkPoints: 10 } }
+      yield* TestClock.setTime(t0 + 10_000)
+      yield* withStore(options, (store) => commitAll(store, 150, 50))
+      const db = new Sqlite(path.join(dataDir, "store.db"))
+      const [damaged] = db.prepare("SELECT id FROM chunks WHERE series = 1 ORDER BY id LIMIT 1 OFFSET 1").pluck().all()
+      db.prepare("UPDATE chunks SET data = zeroblob(length(data)) WHERE id = ?").run(damaged)
+      db.exec("DELETE FROM rollups")
+      db.close()
+      yield* TestClock.setTime(t0 + 3 * 86_400_000)
+      const lines: Array<string> = []
+      const logger = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ message }) => void lines.push(String(message)))
+      )
+      const counts = yield* withStore(options, (store) =>
+        Effect.zipRight(
+          settle,
+          Effect.map(
+            store.query({ ...everything, buckets: { step: 86_400_000, aggregate: "count" } }),
+            ({ series }) => series.map(({ value }) => value)
+          )
+        )).pipe(Effect.provide(logger))
+      assert.equal(inspect(dataDir, "SELECT count(*) FROM rollups")[0], 5)
+      assert.deepEqual(counts, [[20], [30], [30], [30], [30]])
+      assert.deepEqual(lines.filter((line) => line.includes(`chunk ${String(damaged)} cannot be read`)).length, 1)
     }))
 })
 

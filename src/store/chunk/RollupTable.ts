@@ -76,9 +76,9 @@ export class RollupTable extends RollupReader {
     const added = this.chunks.find(series, day * DAY, (day + 1) * DAY).filter(({ id }) => id > upTo)
     if (added.length === 0) return
     for (const { id } of added) {
-      if (Either.isRight(this.chunks.readInto(id, this.buffer))) {
-        this.rollup.add(this.buffer.time, this.buffer.value, 0, this.buffer.count)
-      }
+      // Whoever reads the day is to find one that is damaged, and say so: those from it on are left to be read.
+      if (Either.isLeft(this.chunks.readInto(id, this.buffer))) break
+      this.rollup.add(this.buffer.time, this.buffer.value, 0, this.buffer.count)
       upTo = id
     }
     if (this.rollup.rows > 0) this.set.run(series, day, upTo, encodeRollup(this.rollup))

@@ -172,7 +172,10 @@ export const makeWorkerRunner = (path: string, script: URL): Effect.Effect<Query
     ): Effect.Effect<A, StoreError | QueryError> =>
       Effect.flatMap(thread, (own) => {
         const id = jobs++
-        return Effect.onInterrupt(work(own, id), () => letGo(own, id))
+        return Effect.onInterrupt(work(own, id), () => letGo(own, id)).pipe(
+          // Its thread ended because the store did: there is no next one.
+          Effect.catchTag("StoreError", (error) => closed ? storeClosed() : error)
+        )
       })
 
     /** Reads for a query; `take` puts the pieces together, and answers the whole with the last. */

@@ -25,15 +25,25 @@ export class LatestPoints {
   private pending: Array<Newest> | undefined
 
   add(time: number, value: number, fields: JsonObject | undefined, now: number): void {
-    if (time > now + FUTURE_TOLERANCE) {
-      this.pending ??= []
-      this.pending.push({ time, value, fields })
-      if (this.pending.length > maxPending) this.pending = this.pending.filter((_, i) => i % 2 === 1)
-    } else if (time >= this.time) {
-      this.time = time
-      this.value = value
-      this.fields = fields
+    if (time > now + FUTURE_TOLERANCE) this.wait({ time, value, fields })
+    else if (time >= this.time) this.set(time, value, fields)
+    else if (this.time > now + FUTURE_TOLERANCE) {
+      // The clock was set back: what was the newest is ahead of it now.
+      this.wait({ time: this.time, value: this.value, fields: this.fields })
+      this.set(time, value, fields)
     }
+  }
+
+  private set(time: number, value: number, fields: JsonObject | undefined): void {
+    this.time = time
+    this.value = value
+    this.fields = fields
+  }
+
+  private wait(point: Newest): void {
+    this.pending ??= []
+    this.pending.push(point)
+    if (this.pending.length > maxPending) this.pending = this.pending.filter((_, i) => i % 2 === 1)
   }
 
   /** The newest point at `now` (ms since the epoch). Of equal times the one that came last. */

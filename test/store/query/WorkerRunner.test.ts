@@ -1,5 +1,5 @@
 import { describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Fiber, Layer, Logger, type Scope, TestClock } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Logger, Scope, TestClock } from "effect"
 import * as assert from "node:assert/strict"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -167,6 +167,19 @@ describe("a thread that reads for queries", () => {
       yield* eventually(() => own.told().includes("scan"))
       yield* Fiber.interrupt(asked)
       yield* eventually(() => own.told().includes("end"))
+    }))
+
+  it.scoped("is ended with the store: who waits for it is told that the store is closed", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const own = yield* Scope.extend(watched(""), scope)
+      own.behave("badly")
+      const asked = yield* Effect.fork(values(own.store))
+      yield* eventually(() => own.told().includes("scan"))
+      yield* Scope.close(scope, Exit.void)
+      const error = failure(yield* Fiber.await(asked))
+      assert.deepEqual([error._tag, error.reason], ["StoreError", "Closed"])
+      assert.deepEqual(own.logged, [])
     }))
 
   it.scoped("judges the patterns of users", () =>
