@@ -250,12 +250,12 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
       yield* socketLife(Effect.void)
       if (state._tag !== "Rechecking") return
       const answered = yield* Deferred.make<void>()
-      yield* httpLife(Effect.asVoid(Deferred.succeed(answered, undefined))).pipe(
+      const tried = yield* httpLife(Effect.asVoid(Deferred.succeed(answered, undefined))).pipe(
         Effect.raceFirst(Deferred.await(answered)),
-        // Nothing may be there to send.
         Effect.timeoutOption(Duration.sum(HTTP_TIMEOUT, HTTP_TIMEOUT))
       )
-      yield* on({ _tag: "HttpFailed" })
+      // Nothing may be there to send.
+      if (Option.isNone(tried)) yield* on({ _tag: "HttpFailed" })
     })
 
     let asked = 0
