@@ -37,6 +37,7 @@ const memoryStorage = (maxDeadLetters: number): OutboxStorage => {
       for (const letter of change.deadLetters ?? []) deadLetters.push(letter)
       if (deadLetters.length > maxDeadLetters) deadLetters.splice(0, deadLetters.length - maxDeadLetters)
     },
+    shortage: () => 0,
     batchAt: (_, offset) => {
       const batch: StoredBatch | undefined = batches[placeOf(batches, offset + 1) - 1]
       return batch === undefined || batch.first > offset || batch.first + batch.count <= offset

@@ -6,6 +6,7 @@ import { sqliteFileError, type SqliteFileReason, sqliteReason } from "../sqlite/
 import type { Loss } from "../telemetry/Loss.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
+import { type DiskSpace, diskSpaceOf } from "./outbox/DiskReserve.js"
 import { randomId, randomUuid } from "./outbox/Entropy.js"
 import { Outbox, OutboxError, type OutboxLimits } from "./Outbox.js"
 import { OUTBOX_APPLICATION_ID, outboxMigrations } from "./outbox/OutboxSchema.js"
@@ -55,13 +56,15 @@ export const ofFileError = (error: SqliteFileError): OutboxError =>
  * An outbox in a database that is open and has the schema of `OutboxSchema`.
  * Closing the scope marks it as closed; the next opening that misses the mark
  * writes a loss of unknown count down, beside those that `found` brings. It does
- * so in the transaction that begins its stream: no crash comes between.
+ * so in the transaction that begins its stream: no crash comes between. `space`
+ * tells of the disk.
  */
 export const makeSqliteOutbox = (
   path: string,
   db: Sqlite.Database,
   options: Omit<SqliteOutboxOptions, "dataDir">,
-  found: ReadonlyArray<Loss> = []
+  found: ReadonlyArray<Loss> = [],
+  space: () => DiskSpace | undefined = diskSpaceOf(path)
 ): Effect.Effect<typeof Outbox.Service, OutboxError, LossLedger | PipelineStatus | Scope.Scope> =>
   Effect.gen(function*() {
     const { sender: name, ...given } = options
@@ -95,7 +98,7 @@ export const makeSqliteOutbox = (
     const losses = uncleanEnd === undefined ? found : [...found, uncleanEnd]
     const records = losses.map((loss, offset) => lossRecord(stream, offset, loss))
     const storage = yield* inFile(() => {
-      const made = makeSqliteOutboxStorage(db, limits.maxDeadLetters)
+      const made = makeSqliteOutboxStorage(db, limits.maxDeadLetters, space)
       made.begin(sender, stream, now, records)
       return made
     })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Effect, Exit, Fiber, Layer, type Scope, TestClock } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, type Scope, TestClock } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -11,6 +11,7 @@ import { OUTBOX_APPLICATION_ID, outboxMigrations } from "../../src/sender/outbox
 import { SeriesDictionary } from "../../src/sender/batch/SeriesDictionary.js"
 import { makeSqliteOutbox, OUTBOX_FILE, SqliteOutbox, type SqliteOutboxOptions } from "../../src/sender/SqliteOutbox.js"
 import { SqliteFile } from "../../src/sqlite/SqliteFile.js"
+import { fileBytes } from "../../src/sqlite/SqliteSpace.js"
 import { LossLedger } from "../../src/telemetry/LossLedger.js"
 import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
 import { allEntries, shapeOf, suiteBatch } from "../../src/testing/OutboxSuite.js"
@@ -231,6 +232,82 @@ describe("SqliteOutbox", () => {
       assert.strictEqual((yield* outbox.stats).metrics, 38_000)
       assert.strictEqual((yield* allEntries(outbox, outbox.stream)).length, 38)
     }).pipe(Effect.provide(Layer.merge(LossLedger.Default, PipelineStatus.Default))))
+
+  const nearlyFullDisk = (overflow: "block" | "drop-oldest") =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const file = yield* SqliteFile.openDatabase({
+        path: path.join(dataDir, OUTBOX_FILE),
+        applicationId: OUTBOX_APPLICATION_ID,
+        migrations: outboxMigrations,
+        onDamaged: "fail"
+      })
+      const total = 16 * 1_048_576
+      const free = (): number => {
+        const bytes = fileBytes(file.path)
+        return total - bytes.file - bytes.wal
+      }
+      const outbox = yield* makeSqliteOutbox(file.path, file.db, { overflow }, [], () => ({ free: free(), total }))
+      const first = suiteBatch(new SeriesDictionary(), 0, 1_000)
+      const batches = Array.from({ length: 5 }, () => ({ ...first, define: [] }))
+      yield* append(outbox, first)
+      let accepted = first.count
+      const most = 1_000_000
+      const appending = Effect.gen(function*() {
+        while (accepted < most) {
+          yield* outbox.append(batches, () => {
+            accepted += 5 * first.count
+          })
+        }
+      })
+      return { appending, free, most, outbox, accepted: () => accepted }
+    })
+
+  it.scoped("the last of a disk is kept for acknowledgements: they make room where the outbox itself filled it", () => {
+    const logs: Array<string> = []
+    return Effect.gen(function*() {
+      const { accepted, appending, free, most, outbox } = yield* nearlyFullDisk("block")
+      const fiber = yield* Effect.fork(appending)
+      yield* TestClock.adjust("5 seconds")
+      const whenFull = accepted()
+      assert.isBelow(whenFull, most)
+      assert.isAtLeast(free(), 1_048_576)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(accepted(), whenFull)
+      assert.deepStrictEqual(logs.filter((text) => text.includes("nearly full")).length, 1)
+      let acked = 0
+      while (accepted() < most) {
+        acked += 50_000
+        assert.isAtMost(acked, accepted())
+        yield* outbox.acknowledge(outbox.stream, acked, [])
+        yield* TestClock.adjust("1 second")
+      }
+      yield* Fiber.join(fiber)
+      assert.isAtLeast(free(), 0)
+      assert.strictEqual((yield* outbox.stats).metrics, accepted() - acked)
+    }).pipe(
+      Effect.provide(Layer.mergeAll(
+        LossLedger.Default,
+        PipelineStatus.Default,
+        Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => logs.push(String(message))))
+      ))
+    )
+  })
+
+  it.scoped("an outbox that drops its oldest does so too where its disk is nearly full", () =>
+    Effect.gen(function*() {
+      const { accepted, appending, free, outbox } = yield* nearlyFullDisk("drop-oldest")
+      yield* appending
+      assert.isAtLeast(free(), 0)
+      const ledger = yield* LossLedger
+      const [dropped] = yield* ledger.losses
+      assert.strictEqual(dropped.reason, "outbox-overflow")
+      assert.strictEqual((yield* outbox.stats).metrics, accepted() - Number(dropped.count))
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(LossLedger.Default, PipelineStatus.Default, Logger.remove(Logger.defaultLogger))
+      )
+    ))
 
   it.scoped("keeps losses over a restart, and delivers them at their place in their own stream", () =>
     Effect.gen(function*() {

@@ -66,6 +66,11 @@ export interface FoundBatch {
 export interface OutboxStorage {
   /** `upTo`: what was gathered or lost before is written down when this is; ms since the epoch. */
   readonly commit: (change: OutboxChange, upTo: number) => void
+  /**
+   * How many bytes of batches must go before batches of `needed` bytes find room on the medium, while `live` bytes stand
+   * there; 0 where there is room.
+   */
+  readonly shortage: (live: number, needed: number) => number
   /** The last batch that begins at or before an offset, and does not end before it. */
   readonly batchAt: (stream: string, offset: number) => FoundBatch | undefined
   /** Where the first batch after an offset begins. */

@@ -3,6 +3,7 @@ import * as zlib from "node:zlib"
 import { sqliteReason } from "../../sqlite/SqliteFileError.js"
 import type { LossReason } from "../../telemetry/Loss.js"
 import type { LossRecord, OutboxBatch, PlainAccount, SkippedRange } from "../Outbox.js"
+import { DiskReserve, type DiskSpace } from "./DiskReserve.js"
 import { OUTBOX_ROW_VERSION } from "./OutboxSchema.js"
 import type { OutboxStorage, StoredBatchHead, StoredStream } from "./OutboxStorage.js"
 
@@ -103,8 +104,13 @@ export const readOutboxState = (db: Sqlite.Database): StoredOutboxState => {
   }
 }
 
-/** The storage in an open file whose schema is that of `OutboxSchema`. */
-export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: number): SqliteOutboxStorage => {
+/** The storage in an open file whose schema is that of `OutboxSchema`; `space` tells of the disk that it lies on. */
+export const makeSqliteOutboxStorage = (
+  db: Sqlite.Database,
+  maxDeadLetters: number,
+  space: () => DiskSpace | undefined = () => undefined
+): SqliteOutboxStorage => {
+  const reserve = new DiskReserve(db, space)
   const seqs = new Map(
     db.prepare<[], { seq: number; stream: string }>("SELECT seq, stream FROM streams").all()
       .map(({ seq, stream }) => [stream, seq])
@@ -268,6 +274,7 @@ export const makeSqliteOutboxStorage = (db: Sqlite.Database, maxDeadLetters: num
       if (change.batches !== undefined) noteDefined(change.batches[0].stream, change.define ?? [])
       if (change.batches === undefined) giveBack()
     },
+    shortage: (live, needed) => reserve.shortage(live, needed),
     batchAt: (stream, offset) => {
       const seq = seqOf(stream)
       let row: BatchRow | undefined

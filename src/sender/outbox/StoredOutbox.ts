@@ -116,6 +116,8 @@ export const makeStoredOutbox = (
     const records = new LossRecords(opening.losses)
     let deadLetters = opening.deadLetters
     let isDiskFull = false
+    /** What is left of the disk is kept for acknowledgements. */
+    let isDiskShort = false
 
     const stateOf = (stream: StoredStream, ranges: ReadonlyArray<SkippedRange>): StreamState => ({
       ...stream,
@@ -165,7 +167,8 @@ export const makeStoredOutbox = (
             ? Effect.void
             : Effect.logError(`${error.message}; metrics wait until there is room`)
           isDiskFull = true
-          return told.pipe(Effect.zipRight(Effect.sleep(diskRetry)), Effect.zipRight(whileDiskIsFull(commit)))
+          const wait = Effect.interruptible(Effect.sleep(diskRetry))
+          return told.pipe(Effect.zipRight(wait), Effect.zipRight(whileDiskIsFull(commit)))
         },
         onSuccess: (done) => {
           if (!isDiskFull) return Effect.succeed(done)
@@ -215,7 +218,9 @@ export const makeStoredOutbox = (
       let needed = 0
       for (const bytes of sizes) needed += bytes
       const live = held.bytes
-      const missing = live + needed - limits.maxBytes
+      const shortage = storage.shortage(live, needed)
+      isDiskShort = shortage > 0
+      const missing = Math.max(shortage, live + needed - limits.maxBytes)
       const isFull = missing > 0 && live > 0
       if (isFull && limits.overflow === "block") return undefined
       const dropped = isFull ? dropOldest(Math.min(missing, live)) : undefined
@@ -291,8 +296,33 @@ export const makeStoredOutbox = (
         return ledger.recordDeclared({ source: "outbox", reason: "outbox-overflow", count, from, to, detail })
       })
 
+    const placed = (dropped: ReadonlyArray<Dropped>): Effect.Effect<void> => {
+      appended.unsafeOpen()
+      return dropped.length === 0
+        ? Effect.void
+        : Effect.uninterruptible(Effect.forEach(dropped, recordDropped, { discard: true }))
+    }
+
     /** Appends that wait for room, for the disk, or for those before them. */
     let waitingAppends = 0
+
+    /** Others may make room on a disk, and nobody says when. */
+    const awaitRoom = Effect.suspend(() =>
+      isDiskShort ? Effect.raceFirst(room.await, Effect.sleep(diskRetry)) : room.await
+    )
+
+    /** What stood in the outbox when the log was told; less than half of it, and it is told anew. */
+    let toldShortAt = Infinity
+    const tellShortness = Effect.suspend(() => {
+      const { bytes } = held
+      if (bytes < toldShortAt / 2) toldShortAt = Infinity
+      if (!isDiskShort || toldShortAt < Infinity) return Effect.void
+      toldShortAt = bytes
+      return Effect.logError(
+        "the disk of the outbox is nearly full, and what is left of it is kept for acknowledgements; " +
+          (limits.overflow === "block" ? "metrics wait until there is room" : "the oldest metrics make room")
+      )
+    })
 
     const appendWaiting = (
       batches: ReadonlyArray<NewBatch>,
@@ -302,14 +332,14 @@ export const makeStoredOutbox = (
         const upTo = Math.min(yield* Clock.currentTimeMillis, yield* ledger.pendingSince)
         room.unsafeClose()
         const dropped = yield* inTurn(() => place(batches, upTo, committed))
+        yield* tellShortness
         if (dropped === undefined) return false
-        appended.unsafeOpen()
-        yield* Effect.forEach(dropped, recordDropped, { discard: true })
+        yield* placed(dropped)
         return true
       }))
       const untilPlaced: Effect.Effect<void, OutboxError> = Effect.flatMap(
         whileDiskIsFull(attempt),
-        (placed) => placed ? Effect.void : Effect.zipRight(room.await, untilPlaced)
+        (done) => done ? Effect.void : Effect.zipRight(awaitRoom, untilPlaced)
       )
       return Effect.acquireUseRelease(
         Effect.sync(() => waitingAppends++),
@@ -320,7 +350,7 @@ export const makeStoredOutbox = (
 
     /** Whether nothing stands in the way of batches: one turn does it, a fifth cheaper than what may wait. */
     const isClear = (batches: ReadonlyArray<NewBatch>): boolean => {
-      if (waitingAppends > 0 || isDiskFull) return false
+      if (waitingAppends > 0 || isDiskFull || isDiskShort) return false
       let most = held.bytes
       for (const batch of batches) most += mostBytesOf(batch)
       return most <= limits.maxBytes
@@ -331,14 +361,13 @@ export const makeStoredOutbox = (
         Effect.clockWith((clock) => {
           if (!isClear(batches)) return appendWaiting(batches, committed)
           try {
-            place(batches, Math.min(clock.unsafeCurrentTimeMillis(), since), committed)
+            const dropped = place(batches, Math.min(clock.unsafeCurrentTimeMillis(), since), committed)
+            return dropped === undefined ? appendWaiting(batches, committed) : placed(dropped)
           } catch (cause) {
             const error = problemOf(cause)
             // A full disk has taken nothing.
             return error.reason === "Full" ? appendWaiting(batches, committed) : Effect.fail(error)
           }
-          appended.unsafeOpen()
-          return Effect.void
         }))
 
     const isAcknowledged = ({ offset, stream }: LossRecord): boolean =>
@@ -385,7 +414,7 @@ export const makeStoredOutbox = (
 
     /** Declares what is damaged at an offset, and writes it down as lost. */
     const skipDamage = (state: StreamState, offset: number): Effect.Effect<OutboxEntry, OutboxError> =>
-      Effect.gen(function*() {
+      Effect.uninterruptible(Effect.gen(function*() {
         const now = yield* Clock.currentTimeMillis
         const range = yield* whileDiskIsFull(inTurn(() => declareDamage(state, offset, now)))
         const detail = `offsets ${range.from} to ${range.to} of stream ${state.stream}`
@@ -400,7 +429,7 @@ export const makeStoredOutbox = (
             "all others are"
         )
         return { _tag: "Skip", range }
-      })
+      }))
 
     const nothingYet = Effect.succeed(undefined)
 
@@ -588,7 +617,7 @@ export const makeStoredOutbox = (
           const state = streams.get(stream)
           return state?.plain === undefined ? Effect.void : setPlain(state, { ...state.plain, sent })
         }),
-      declarePlain: Effect.gen(function*() {
+      declarePlain: Effect.uninterruptible(Effect.gen(function*() {
         const now = yield* Clock.currentTimeMillis
         const doubtful = yield* whileDiskIsFull(inTurn(() => placePlain(now)))
         if (doubtful > 0) {
@@ -599,7 +628,7 @@ export const makeStoredOutbox = (
             detail: "sent in plain mode without an answer, and sent again as batches: may be stored twice"
           })
         }
-      }),
+      })),
       awaitAppend: Effect.zipRight(appended.await, Effect.sync(() => appended.unsafeClose())),
       stats: Effect.sync(() => ({ ...held, deadLetters })),
       deadLetters: inTurn(() => storage.deadLetters())
