@@ -80,6 +80,10 @@ export interface Positions {
 
 const maxLoggedReasons = 100
 
+// What the outbox has committed is known here as well: no interruption comes
+// between. It waits for nothing but a full disk, and there it may be interrupted.
+const asOne = Effect.uninterruptible
+
 /** Makes the positions of an outbox. */
 export const makePositions = (
   outbox: typeof Outbox.Service,
@@ -241,7 +245,7 @@ export const makePositions = (
         }
       }),
     place: (stream, serverNext, known) =>
-      Effect.gen(function*() {
+      asOne(Effect.gen(function*() {
         const position = yield* find(stream)
         const expected = yield* believed(position, serverNext)
         if (expected < (known ?? position.acked)) {
@@ -269,9 +273,9 @@ export const makePositions = (
         }
         position.confirmed = Math.max(expected, position.acked)
         position.cursor = position.confirmed
-      }),
+      })),
     acknowledge: (stream, serverNext, rejected) =>
-      Effect.gen(function*() {
+      asOne(Effect.gen(function*() {
         const position = yield* find(stream)
         const acked = yield* believed(position, serverNext)
         position.confirmed = Math.max(position.confirmed, acked)
@@ -284,7 +288,7 @@ export const makePositions = (
         yield* recordRejected(stream, result.rejected, rejected)
         yield* refresh
         yield* wake
-      }),
+      })),
     next,
     following,
     isDelivered: () => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Exit, Fiber, FiberId, Layer, Logger, Scheduler } from "effect"
 import { MemoryOutbox } from "../../../src/sender/MemoryOutbox.js"
 import { Outbox } from "../../../src/sender/Outbox.js"
 import { makePositions } from "../../../src/sender/delivery/Positions.js"
@@ -21,6 +21,25 @@ const harness = Effect.gen(function*() {
 })
 
 const provided = Effect.provide(Layer.mergeAll(MemoryOutbox.layer(), LossLedger.Default, PipelineStatus.Default))
+
+/**
+ * Runs an effect, interrupting it where its step of this number would yield to other fibers; answers whether it was
+ * interrupted before its end.
+ */
+const interruptedAt = <A, E, R>(step: number, effect: Effect.Effect<A, E, R>): Effect.Effect<boolean, never, R> =>
+  Effect.gen(function*() {
+    let steps = 0
+    const scheduler: Scheduler.Scheduler = {
+      shouldYield: (fiber) => {
+        if (++steps !== step) return false
+        fiber.unsafeInterruptAsFork(FiberId.none)
+        return 0
+      },
+      scheduleTask: (task, priority, fiber) => Scheduler.defaultScheduler.scheduleTask(task, priority, fiber)
+    }
+    const fiber = yield* Effect.fork(Effect.withScheduler(effect, scheduler))
+    return Exit.isInterrupted(yield* Fiber.await(fiber))
+  })
 
 describe("Positions", () => {
   it.effect("an acknowledgement of what was never accepted is not believed, and keeps the data", () =>
@@ -120,4 +139,36 @@ describe("Positions", () => {
       positions.giveBack(stream, 5, 10)
       assert.strictEqual((yield* positions.next)?.end, 10)
     }).pipe(provided))
+
+  it.effect("interrupted at any step, they know of an acknowledgement and a rollback what the outbox knows", () =>
+    Effect.gen(function*() {
+      let interrupted = 0
+      for (let step = 1; step <= 200; step++) {
+        yield* Effect.gen(function*() {
+          const { ledger, outbox, positions, status, stream } = yield* harness
+          yield* positions.next
+          yield* positions.next
+          if (yield* interruptedAt(step, positions.acknowledge(stream, 10, [[3, "no"]]))) interrupted++
+          const [{ acked }] = yield* outbox.streams
+          const { deadLetters } = yield* outbox.stats
+          assert.deepStrictEqual(
+            [positions.acked(stream), status.acknowledged, status.rejected, (yield* ledger.losses).length],
+            [acked, acked, deadLetters, deadLetters],
+            `acknowledged up to step ${step}`
+          )
+          yield* positions.acknowledge(stream, 20, [])
+          yield* interruptedAt(step, positions.place(stream, 15, 20))
+          const [after] = yield* outbox.streams
+          const told = (yield* ledger.losses).filter(({ reason }) => reason === "server-rollback")
+          assert.deepStrictEqual(
+            [positions.acked(stream), told.map(({ count }) => count)],
+            [after.acked, after.acked === 15 ? [5] : []],
+            `went back up to step ${step}`
+          )
+        }).pipe(provided)
+      }
+      // Neither never nor always.
+      assert.isAbove(interrupted, 10)
+      assert.isBelow(interrupted, 190)
+    }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger))))
 })
