@@ -242,6 +242,8 @@ export const deliverOverSocket = (
     let answers = 0
     let gaps = 0
     let busy = false
+    /** An answer is being taken: the outbox may wait for its disk. */
+    let isTaking = false
 
     const expected = new Map(welcome.streams.map(({ next, stream }) => [stream, next]))
     yield* positions.open(offered)
@@ -367,7 +369,8 @@ export const deliverOverSocket = (
         yield* step
         const heardNow = yield* connection.heard
         silent = heardNow !== heard || (yield* connection.paused) ? 0 : silent + 1
-        unanswered = answers !== seen || underWay[0] !== oldest || oldest === undefined || busy ? 0 : unanswered + 1
+        const isAnswered = answers !== seen || underWay[0] !== oldest || isTaking
+        unanswered = isAnswered || oldest === undefined || busy ? 0 : unanswered + 1
         heard = heardNow
         seen = answers
         oldest = underWay[0]
@@ -415,7 +418,9 @@ export const deliverOverSocket = (
         some.unsafeClose()
         const frames = joinAcks(arrived)
         arrived = []
+        isTaking = true
         for (const frame of frames) yield* take(frame)
+        isTaking = false
         if (arrived.length === 0) none.unsafeOpen()
       }
     })

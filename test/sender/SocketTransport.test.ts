@@ -9,6 +9,7 @@ import { deliverOverSocket, LONGEST_SILENCE, openSession, WATCH_STEP } from "../
 import { LossLedger } from "../../src/telemetry/LossLedger.js"
 import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
 import { decodeClientFrame } from "../../src/wire/Frames.js"
+import { makeFakeServer } from "../../src/testing/FakeServer.js"
 import { suiteBatch } from "../../src/testing/OutboxSuite.js"
 import { WebSocketServer } from "ws"
 
@@ -101,4 +102,32 @@ describe("a socket whose server went away without a word", () => {
       assert.match(message, /the server did not answer a batch within 30s/)
       assert.isAtMost(millis, latest)
     }))
+})
+
+describe("a socket whose server answers", () => {
+  it.scoped("is not given up while an acknowledgement waits for the disk of the outbox", () =>
+    Effect.gen(function*() {
+      const server = makeFakeServer()
+      const outbox = yield* Outbox
+      const ledger = yield* LossLedger
+      const { sender: status } = yield* PipelineStatus
+      yield* outbox.append([suiteBatch(new SeriesDictionary(), 0, 10)], () => {})
+      const disk = yield* Effect.makeLatch(false)
+      const full: typeof Outbox.Service = {
+        ...outbox,
+        acknowledge: (...given) => Effect.zipRight(Effect.interruptible(disk.await), outbox.acknowledge(...given))
+      }
+      const connector = yield* Effect.provide(SocketConnector, server.layer)
+      const positions = makePositions(full, status, ledger)
+      const options = { outbox: full, positions, connector, status, url: "ws://fake.test", headers: {}, mostOffered: 1 }
+      const session = yield* openSession(options)
+      const delivering = yield* Effect.fork(deliverOverSocket(options, session))
+      yield* TestClock.adjust(Duration.times(LONGEST_SILENCE, 3))
+      assert.strictEqual((yield* Fiber.poll(delivering))._tag, "None")
+      assert.strictEqual(status.acknowledged, 0)
+      yield* disk.open
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(status.acknowledged, 10)
+      yield* Fiber.interrupt(delivering)
+    }).pipe(Effect.provide(Layer.mergeAll(MemoryOutbox.layer(), LossLedger.Default, PipelineStatus.Default))))
 })
