@@ -3,7 +3,8 @@ import { Duration, Effect, Either, Option, Schema } from "effect"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { certificateProblem } from "../wire/CertificateProblem.js"
 import { BATCH_MEDIA_TYPE, Offset, Rejected, StreamId } from "../wire/Frames.js"
-import { type FrameSource, JOINED_BYTES, nextFrame } from "./delivery/EntryFrame.js"
+import { type FrameSource, nextFrame } from "./delivery/EntryFrame.js"
+import type { JoinedLimit } from "./delivery/JoinedLimit.js"
 import type { Outbox, OutboxError } from "./Outbox.js"
 import type { Positions } from "./delivery/Positions.js"
 import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
@@ -122,6 +123,11 @@ export interface HttpTransportOptions {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** What batches over HTTP need beside it. */
+export interface BatchHttpOptions extends HttpTransportOptions {
+  readonly joined: JoinedLimit
+}
+
 type Failure = DeliveryFailure | DeliveryRefused | OutboxError
 
 // Codes of failures before anything of a request was sent.
@@ -210,17 +216,19 @@ const maxGaps = 3
  * when all is acknowledged. `onAnswer` runs after each answer of a server of ours.
  */
 export const deliverOverHttp = (
-  options: HttpTransportOptions,
+  options: BatchHttpOptions,
   onAnswer: Effect.Effect<void>
 ): Effect.Effect<never, Failure> =>
   Effect.gen(function*() {
-    const { outbox, positions, status } = options
+    const { joined, outbox, positions, status } = options
     let gaps = 0
     const source: FrameSource = {
       outbox,
       positions,
       isNeeded: () => true,
-      most: JOINED_BYTES,
+      get most() {
+        return joined.bytes
+      },
       origin: (stream) => ({ sender: outbox.sender, acked: positions.acked(stream) })
     }
     yield* positions.open(yield* outbox.streams)
@@ -231,7 +239,8 @@ export const deliverOverHttp = (
         continue
       }
       const { batches, end, stream, text } = frame
-      const answer = yield* postFrame(options, stream, text)
+      const answer = yield* Effect.tapError(postFrame(options, stream, text), () => Effect.sync(() => joined.lost()))
+      joined.answered()
       status.batchesSent += Math.max(1, batches)
       if (answer._tag === "Taken") {
         yield* positions.acknowledge(answer.stream, answer.next, answer.rejected)

@@ -11,8 +11,9 @@ import {
   SUBPROTOCOL,
   type Welcome
 } from "../wire/Frames.js"
-import { type FrameSource, JOINED_BYTES, nextFrame, type OutgoingFrame } from "./delivery/EntryFrame.js"
+import { type FrameSource, nextFrame, type OutgoingFrame } from "./delivery/EntryFrame.js"
 import { joinAcks } from "./delivery/joinAcks.js"
+import type { JoinedLimit } from "./delivery/JoinedLimit.js"
 import type { Outbox, OutboxError, OutboxStream } from "./Outbox.js"
 import type { Positions } from "./delivery/Positions.js"
 import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
@@ -57,6 +58,7 @@ export interface SocketTransportOptions {
 export interface BatchSocketOptions extends SocketTransportOptions {
   /** Most streams that one hello names. */
   readonly mostOffered: number
+  readonly joined: JoinedLimit
 }
 
 /** The header that shows a token. */
@@ -230,11 +232,11 @@ interface UnderWay extends Pick<OutgoingFrame, "stream" | "end"> {
  * session goes on behind them.
  */
 export const deliverOverSocket = (
-  options: SocketTransportOptions,
+  options: BatchSocketOptions,
   { connection, isPart, offered, welcome }: SocketSession
 ): Effect.Effect<void, Failure> =>
   Effect.gen(function*() {
-    const { outbox, positions, status } = options
+    const { joined, outbox, positions, status } = options
     const kick = Effect.unsafeMakeLatch(false)
     const defined = new Map<number, string>()
     let underWay: Array<UnderWay> = []
@@ -279,6 +281,7 @@ export const deliverOverSocket = (
           case "ack": {
             const { next, rejected, stream } = frame
             yield* positions.acknowledge(stream, next, rejected)
+            joined.answered()
             underWay = underWay.filter((one) => one.stream !== stream || one.end > next)
             gaps = 0
             break
@@ -319,7 +322,9 @@ export const deliverOverSocket = (
       outbox,
       positions,
       isNeeded: (id, stream) => defined.get(id) !== stream,
-      most: Math.min(JOINED_BYTES, welcome.maxBatchBytes / 4)
+      get most() {
+        return Math.min(joined.bytes, welcome.maxBatchBytes / 4)
+      }
     }
 
     /** Sends what comes next; answers whether there was anything. */
@@ -429,5 +434,11 @@ export const deliverOverSocket = (
       concurrency: "unbounded",
       discard: true
     })
-    yield* Effect.scoped(Effect.raceFirst(answer, Effect.zipRight(attend, forever)))
+    yield* Effect.scoped(Effect.raceFirst(answer, Effect.zipRight(attend, forever))).pipe(
+      Effect.tapError(() =>
+        Effect.sync(() => {
+          if (underWay.length > 0) joined.lost()
+        })
+      )
+    )
   })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Fiber, Layer, Option, TestClock } from "effect"
+import { JoinedLimit } from "../../src/sender/delivery/JoinedLimit.js"
 import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
 import { Outbox } from "../../src/sender/Outbox.js"
 import { makePositions } from "../../src/sender/delivery/Positions.js"
@@ -62,7 +63,8 @@ const ending = (pongs: boolean) =>
       status,
       url: `ws://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
       headers: {},
-      mostOffered: 1
+      mostOffered: 1,
+      joined: new JoinedLimit()
     }
     const session = yield* openSession(options)
     const startedAt = yield* Clock.currentTimeMillis
@@ -119,7 +121,16 @@ describe("a socket whose server answers", () => {
       }
       const connector = yield* Effect.provide(SocketConnector, server.layer)
       const positions = makePositions(full, status, ledger)
-      const options = { outbox: full, positions, connector, status, url: "ws://fake.test", headers: {}, mostOffered: 1 }
+      const options = {
+        outbox: full,
+        positions,
+        connector,
+        status,
+        url: "ws://fake.test",
+        headers: {},
+        mostOffered: 1,
+        joined: new JoinedLimit()
+      }
       const session = yield* openSession(options)
       const delivering = yield* Effect.fork(deliverOverSocket(options, session))
       yield* TestClock.adjust(Duration.times(LONGEST_SILENCE, 3))

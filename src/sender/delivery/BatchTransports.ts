@@ -1,5 +1,5 @@
 import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
-import { deliverOverHttp, type HttpTransportOptions } from "../HttpTransport.js"
+import { type BatchHttpOptions, deliverOverHttp } from "../HttpTransport.js"
 import { type BatchSocketOptions, deliverOverSocket, openSession } from "../SocketTransport.js"
 import type { Transports } from "./Transports.js"
 
@@ -30,7 +30,7 @@ const deliverInParts = (
   })
 
 /** Batches with offsets, to a server that keeps account of them. */
-export const batchTransports = (socket: BatchSocketOptions, http: HttpTransportOptions): Transports => ({
+export const batchTransports = (socket: BatchSocketOptions, http: BatchHttpOptions): Transports => ({
   openSocket: (onPart) =>
     Effect.gen(function*() {
       const scope = yield* Effect.scope

@@ -20,6 +20,7 @@ import { batchTransports } from "./BatchTransports.js"
 import { type DeliveryEvent, type DeliveryState, transition, transportOf } from "./DeliveryState.js"
 import { DeliveryWatch } from "./DeliveryWatch.js"
 import { HTTP_TIMEOUT } from "../HttpTransport.js"
+import { JoinedLimit } from "./JoinedLimit.js"
 import { MostOffered } from "./MostOffered.js"
 import type { Outbox, OutboxError } from "../Outbox.js"
 import { makePlainDelivery } from "../plain/PlainDelivery.js"
@@ -82,8 +83,9 @@ export const makeDelivery = (options: DeliveryOptions): Effect.Effect<Delivery, 
     const headers = authorization(token)
     const socketOptions = { outbox, positions, connector, status, headers, url: endpoint.socketUrl }
     const httpOptions = { outbox, positions, client, status, headers, url: endpoint.httpUrl }
+    const joined = new JoinedLimit()
     const transports = plain === undefined
-      ? batchTransports({ ...socketOptions, mostOffered: yield* MostOffered }, httpOptions)
+      ? batchTransports({ ...socketOptions, mostOffered: yield* MostOffered, joined }, { ...httpOptions, joined })
       : plainTransports(
         socketOptions,
         httpOptions,

@@ -29,13 +29,6 @@ const lengthOf = (texts: ReadonlyArray<string>): number => {
   return length
 }
 
-/**
- * Most bytes that batches take together which are sent as one: enough that what
- * a frame costs beside its points is little, and little enough that a server
- * reads it in about 10 ms.
- */
-export const JOINED_BYTES = 262_144
-
 /** What goes out as one frame: a declaration, a batch, or several batches that follow one another. */
 export interface OutgoingFrame {
   readonly stream: string
