@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect } from "effect"
+import { Duration, Effect } from "effect"
 
 /** Least time without any request after a 429: what the rules of Lichess ask for. */
 export const leastPause = Duration.minutes(1)
@@ -26,6 +26,11 @@ export interface RequestGate {
   readonly pause: (asked: Duration.Duration | undefined) => Effect.Effect<Duration.Duration>
 }
 
+// Of a clock that nobody sets: a wall clock that is set back would make a pause as much longer.
+const millisNow: Effect.Effect<number> = Effect.clockWith((clock) =>
+  Effect.sync(() => Number(clock.unsafeCurrentTimeNanos()) / 1e6)
+)
+
 /** Opens a gate. */
 export const makeRequestGate: Effect.Effect<RequestGate> = Effect.gen(function*() {
   const turn = yield* Effect.makeSemaphore(1)
@@ -33,7 +38,7 @@ export const makeRequestGate: Effect.Effect<RequestGate> = Effect.gen(function*(
   let refusals = 0
 
   const waited: Effect.Effect<void> = Effect.flatMap(
-    Clock.currentTimeMillis,
+    millisNow,
     (now) =>
       now >= pausedUntil
         ? Effect.void
@@ -46,7 +51,7 @@ export const makeRequestGate: Effect.Effect<RequestGate> = Effect.gen(function*(
   return {
     send: (request) => turn.withPermits(1)(Effect.zipRight(waited, Effect.zipLeft(request, answered))),
     pause: (asked = Duration.zero) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
+      Effect.map(millisNow, (now) => {
         const own = Duration.min(Duration.times(leastPause, 2 ** Math.min(refusals, 10)), longestOwnPause)
         refusals++
         const pause = Duration.min(Duration.max(asked, own), longestPause)
