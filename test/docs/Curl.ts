@@ -18,7 +18,7 @@ export const curl = (words: ReadonlyArray<string>): Effect.Effect<Curl, never, S
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => {
-        const child = spawn("curl", ["--silent", "--show-error", "--max-time", "30", ...words], {
+        const child = spawn("curl", ["--silent", "--show-error", "--max-time", "90", ...words], {
           stdio: ["ignore", "pipe", "pipe"]
         })
         const said = { stdout: "", stderr: "" }

@@ -18,7 +18,7 @@ const example = (name: string, port = 5000): Effect.Effect<string> =>
 
 const names = readdirSync(examples).filter((name) => name.endsWith(".ts"))
 
-layer(Consumer.layer, { excludeTestServices: true, timeout: "5 minutes" })(
+layer(Consumer.layer, { excludeTestServices: true, timeout: "15 minutes" })(
   "the package, packed and installed",
   (it) => {
     it.effect("holds what it needs and nothing else", () =>
