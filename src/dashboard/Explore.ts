@@ -48,6 +48,12 @@ const button = (text: string, label: string, pressed: () => void): HTMLButtonEle
   return made
 }
 
+/** A metric type that can be chosen, and how many series of it were found. */
+interface Listed {
+  readonly metric: View["metrics"][number]
+  count: number
+}
+
 class Explore implements ShownPage {
   readonly root = element("div", { class: "page explore" })
   private view: View
@@ -59,6 +65,7 @@ class Explore implements ShownPage {
     "aria-label": "Search series"
   })
   private readonly list = element("ul", { class: "metrics" })
+  private shape = ""
   private readonly listMore = element("p", { class: "more" })
   private readonly span = element("select", { id: "range", "aria-label": "Time range" })
   private readonly from = element("input", { type: "datetime-local", step: 1, "aria-label": "From" })
@@ -320,7 +327,7 @@ class Explore implements ShownPage {
   }
 
   private fillList(): void {
-    const counts = new Map<string, { readonly metric: View["metrics"][number]; count: number }>()
+    const counts = new Map<string, Listed>()
     const add = (metric: View["metrics"][number], count: number) => {
       const key = JSON.stringify([metric.origin, metric.metricType])
       const known = counts.get(key)
@@ -336,9 +343,28 @@ class Explore implements ShownPage {
     const sorted = [...counts.values()].sort((a, b) =>
       Number(chosen(b.metric)) - Number(chosen(a.metric)) || (nameOf(a.metric) < nameOf(b.metric) ? -1 : 1)
     )
+    const listed = sorted.slice(0, maxListed)
+    // What is pressed while an answer comes that brings nothing new must be there when it is let go of.
+    const shape = JSON.stringify(listed.map(({ count, metric }) => [metric, count, chosen(metric)]))
+    if (shape !== this.shape) this.drawList(listed, chosen)
+    this.shape = shape
+    const left = sorted.length - maxListed
+    setText(
+      this.listMore,
+      left > 0
+        ? `${left} more: narrow them down with the search.`
+        : sorted.length > 0
+        ? ""
+        : this.series.length > 0
+        ? "No series has all of these words in its name or tags."
+        : "Nothing is stored yet."
+    )
+  }
+
+  private drawList(listed: ReadonlyArray<Listed>, chosen: (metric: Listed["metric"]) => boolean): void {
     const focused = document.activeElement instanceof HTMLInputElement ? document.activeElement.value : ""
     this.list.replaceChildren(
-      ...sorted.slice(0, maxListed).map(({ count, metric }) => {
+      ...listed.map(({ count, metric }) => {
         const box = element("input", { type: "checkbox", value: JSON.stringify([metric.origin, metric.metricType]) })
         box.checked = chosen(metric)
         box.addEventListener("change", () =>
@@ -362,17 +388,6 @@ class Explore implements ShownPage {
     )
     // The list was made anew: whoever walks it by keyboard stays where he was.
     for (const box of this.list.querySelectorAll("input")) if (focused !== "" && box.value === focused) box.focus()
-    const left = sorted.length - maxListed
-    setText(
-      this.listMore,
-      left > 0
-        ? `${left} more: narrow them down with the search.`
-        : sorted.length > 0
-        ? ""
-        : this.series.length > 0
-        ? "No series has all of these words in its name or tags."
-        : "Nothing is stored yet."
-    )
   }
 
   private async ask(): Promise<void> {

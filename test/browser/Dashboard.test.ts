@@ -279,6 +279,33 @@ describe("explore", () => {
       expect(complaints).toEqual([])
     }))
 
+  it.scopedLive("lets a metric be chosen while an answer comes that brings nothing new", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serve(yield* directory)
+      yield* sendTo(url, { origin: "app", metric_type: "x", value: 3 })
+      const { complaints, page } = yield* openPage(`${url}/#/pipeline`)
+      const answers: Array<() => Promise<void>> = []
+      yield* Effect.promise(() => page.route("**/api/series", (route) => void answers.push(() => route.continue())))
+      yield* Effect.promise(() => page.getByRole("link", { name: "Explore" }).click())
+      // A list that does not come is asked for again.
+      yield* eventually(Effect.suspend(() =>
+        answers.length >= 2
+          ? Effect.void
+          : Effect.fail(new ProgramError({ message: `${answers.length} questions` }))
+      ))
+      const [first, second] = answers
+      yield* Effect.promise(() => first())
+      yield* Effect.promise(() => page.getByRole("checkbox").hover())
+      yield* Effect.promise(async () => {
+        await page.mouse.down()
+        await Promise.all([page.waitForResponse("**/api/series"), second()])
+        await page.evaluate("new Promise((done) => setTimeout(done, 200))")
+        await page.mouse.up()
+      })
+      yield* shows(page, ".summary tr", /^x3/)
+      expect(complaints).toEqual([])
+    }))
+
   it.scopedLive("can be worked by keyboard", () =>
     Effect.gen(function*() {
       const cwd = yield* directory
