@@ -107,7 +107,12 @@ const make = (
           read = 0
           yield* nextTurn
         }
-        return yield* run.answer()
+        const answering = run.answer()
+        for (;;) {
+          const { done, value } = answering.next()
+          if (done === true) return yield* value
+          yield* nextTurn
+        }
       })
 
     return MetricStore.of({

@@ -1,11 +1,12 @@
 import { describe, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Cause, Effect, Exit, FastCheck, Layer, Logger, TestClock } from "effect"
+import { Cause, Effect, Exit, FastCheck, Fiber, Layer, Logger, TestClock } from "effect"
 import * as assert from "node:assert/strict"
 import * as path from "node:path"
 import { makeSeries, type Points } from "../../src/domain/Series.js"
 import { MetricStore } from "../../src/store/MetricStore.js"
 import { nextTurn } from "../../src/domain/nextTurn.js"
+import { QueryThread } from "../../src/store/query/QueryThread.js"
 import { SqliteMetricStore, type SqliteMetricStoreOptions } from "../../src/store/SqliteMetricStore.js"
 import { StoreFaults, type StoreStep } from "../../src/store/StoreFaults.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
@@ -228,6 +229,29 @@ describe("rollups of days that ended while the store was closed", () => {
       db.close()
       yield* withStore(options, () => settle)
       assert.deepEqual(inspect(dataDir, "SELECT day FROM rollups ORDER BY day"), days.slice(0, -1))
+    }))
+})
+
+describe("a query of many days", () => {
+  it.scoped("lets others have their turn while it takes their rollups", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const day = 86_400_000
+      const days = 200
+      yield* TestClock.setTime(t0 + days * day)
+      yield* withStore({ dataDir, flush: { chunkPoints: 2, maxAge: 0 } }, (store) =>
+        Effect.gen(function*() {
+          const time = Array.from({ length: days * 4 }, (_, i) => t0 + Math.floor(i / 4) * day + i)
+          const fields = time.map(() => undefined)
+          yield* store.commitPlain({ series: time.map(() => series[0]), time, value: time, fields })
+          while (inspect(dataDir, "SELECT count(*) FROM rollups")[0] !== days - 1) yield* settle
+          let turns = 0
+          const counting = yield* Effect.fork(Effect.forever(Effect.zipRight(nextTurn, Effect.sync(() => turns++))))
+          const answer = yield* store.query({ ...everything, to: 2 * t0, buckets: { step: day, aggregate: "count" } })
+          yield* Fiber.interrupt(counting)
+          assert.deepEqual(answer.series.map(({ value }) => value), [Array.from({ length: days }, () => 4)])
+          assert.ok(turns >= 8, `${turns} turns`)
+        })).pipe(Effect.provide(QueryThread.local))
     }))
 })
 

@@ -17,6 +17,7 @@ export interface ChunkPlace {
 /** Reads chunks over any connection of a store's file. */
 export class ChunkReader {
   private readonly places: Sqlite.Statement<[number, number, number, number], ChunkPlace>
+  private readonly next: Sqlite.Statement<[number, number], number>
   private readonly data: Sqlite.Statement<[number], Buffer>
   private readonly fields: Sqlite.Statement<[number], Buffer>
 
@@ -24,6 +25,9 @@ export class ChunkReader {
     this.places = db.prepare(
       "SELECT id, first, last, count FROM chunks WHERE series = ? AND first >= ? AND first < ? AND last >= ?"
     )
+    this.next = db.prepare<[number, number], number>(
+      "SELECT first FROM chunks WHERE series = ? AND first >= ? ORDER BY first LIMIT 1"
+    ).pluck()
     this.data = db.prepare<[number], Buffer>("SELECT data FROM chunks WHERE id = ?").pluck()
     this.fields = db.prepare<[number], Buffer>("SELECT data FROM fields WHERE chunk = ?").pluck()
   }
@@ -33,6 +37,11 @@ export class ChunkReader {
     // No chunk crosses a midnight, so none that began a day earlier reaches `from`.
     const found = this.places.all(series, dayOf(from) * DAY, to, from)
     return found.sort((a, b) => a.id - b.id)
+  }
+
+  /** The first instant of the chunks of a series that begin at or after `from`; `undefined` when there is none. */
+  firstFrom(series: number, from: number): number | undefined {
+    return this.next.get(series, from)
   }
 
   /** Reads times and values into a buffer that is used again and again. */

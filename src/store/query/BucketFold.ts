@@ -6,6 +6,8 @@ import { DAY } from "../chunk/SeriesColumns.js"
 import { BucketColumns } from "./BucketColumns.js"
 import type { ColumnRoom } from "./ColumnRoom.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
+import type { InSlices } from "./InSlices.js"
+import { quantileOf } from "./quantileOf.js"
 import { type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "../MetricStore.js"
 
 interface Group {
@@ -16,7 +18,11 @@ interface Group {
 /** How the values of one bucket become one; `rate` is a sum once growth was found out. */
 export type BucketAggregate = Exclude<Aggregate, "rate">
 
-const quantiles: { readonly [aggregate in BucketAggregate]?: number } = { p50: 0.5, p95: 0.95, p99: 0.99 }
+const quantiles = { p50: 0.5, p95: 0.95, p99: 0.99 } as const
+
+type Percentile = keyof typeof quantiles
+
+const isPercentile = (aggregate: BucketAggregate): aggregate is Percentile => Object.hasOwn(quantiles, aggregate)
 
 /** Most values that a query may hold at once for percentiles or rates. */
 export const MAX_HELD_VALUES = 20_000_000
@@ -38,17 +44,7 @@ const tooManyBuckets = new QueryError({
     `step: more than ${MAX_HELD_BUCKETS} values at once; ask for a larger step, a shorter time, fewer series, or a lower limit`
 })
 
-const quantileOf = (values: ReadonlyArray<number> | undefined, quantile: number): number => {
-  const sorted = Float64Array.from(values ?? []).sort()
-  const place = (sorted.length - 1) * quantile
-  const low = sorted[Math.floor(place)]
-  const high = sorted[Math.ceil(place)]
-  const share = place - Math.floor(place)
-  // Not low + (high - low) * share: the difference of two large values can be beyond a double.
-  return share === 0 ? low : low * (1 - share) + high * share
-}
-
-const valueOf = (buckets: BucketColumns, row: number, aggregate: BucketAggregate): number => {
+const valueOf = (buckets: BucketColumns, row: number, aggregate: Exclude<BucketAggregate, Percentile>): number => {
   switch (aggregate) {
     case "avg":
       return buckets.sum[row] / buckets.count[row]
@@ -62,12 +58,14 @@ const valueOf = (buckets: BucketColumns, row: number, aggregate: BucketAggregate
       return buckets.count[row]
     case "last":
       return buckets.last[row]
-    case "p50":
-    case "p95":
-    case "p99":
-      return quantileOf(buckets.values?.[row], quantiles[aggregate] ?? 0)
   }
 }
+
+/** Puts an answer together. */
+export type Answering = InSlices<Either.Either<QueryAnswer, QueryError>>
+
+// Buckets put into an answer in one slice, and values of buckets looked at for a percentile: a few milliseconds.
+const slice = 50_000
 
 /**
  * Buckets aligned to the epoch, of each series or of groups of series that
@@ -81,6 +79,7 @@ export class BucketFold {
   private total = 0
   private lastStart = Infinity
   private held = 0
+  private worked = 0
   private readonly holds: boolean
   private more = false
   private overfull = false
@@ -94,7 +93,7 @@ export class BucketFold {
     private readonly cursor: Cursor | undefined,
     private readonly room: ColumnRoom
   ) {
-    this.holds = quantiles[aggregate] !== undefined
+    this.holds = isPercentile(aggregate)
   }
 
   /** Points after this instant would be cut anyway; when there is too much, none is wanted any more. */
@@ -252,25 +251,36 @@ export class BucketFold {
   }
 
   /** The answer, once: then the buckets are gone. */
-  answer(): Either.Either<QueryAnswer, QueryError> {
-    const answer = this.put()
+  *answer(): Answering {
+    const answer = yield* this.put()
     for (const { buckets } of this.groups.values()) buckets.clear()
     return answer
   }
 
-  private put(): Either.Either<QueryAnswer, QueryError> {
+  private *put(): Answering {
     if (this.held > MAX_HELD_VALUES) return Either.left(tooManyValues(this.aggregate))
-    return this.overfull ? Either.left(tooManyBuckets) : Either.right(this.chosen())
+    return this.overfull ? Either.left(tooManyBuckets) : Either.right(yield* this.chosen())
+  }
+
+  /** Whether it is time for a pause, after the work on one bucket. */
+  private isPause(buckets: BucketColumns, row: number): boolean {
+    this.worked += 1 + (buckets.values?.[row].length ?? 0)
+    if (this.worked < slice) return false
+    this.worked = 0
+    return true
   }
 
   /** All buckets of a group, oldest first. */
-  private whole({ buckets, series: { metricType, origin, tags } }: Group): SeriesPoints {
+  private *whole({ buckets, series: { metricType, origin, tags } }: Group): InSlices<SeriesPoints> {
     const order = buckets.ordered()
     const time = new Array<number>(order.length)
     const value = new Array<number>(order.length)
     for (let i = 0; i < order.length; i++) {
       time[i] = buckets.start[order[i]]
-      value[i] = valueOf(buckets, order[i], this.aggregate)
+      value[i] = isPercentile(this.aggregate)
+        ? yield* quantileOf(buckets.values?.[order[i]] ?? [], quantiles[this.aggregate])
+        : valueOf(buckets, order[i], this.aggregate)
+      if (this.isPause(buckets, order[i])) yield
     }
     return { origin, metricType, tags, time, value, fields: this.blank(order.length) }
   }
@@ -282,14 +292,15 @@ export class BucketFold {
     return known
   }
 
-  private chosen(): QueryAnswer {
+  private *chosen(): InSlices<QueryAnswer> {
     const keys = Array.from(this.groups.keys()).sort()
     if (!this.more && this.cursor === undefined && this.total <= this.limit) {
-      const groups = keys.flatMap((key) => this.groups.get(key) ?? [])
-      return {
-        series: groups.filter(({ buckets }) => buckets.rows > 0).map((own) => this.whole(own)),
-        truncated: false
+      const series: Array<SeriesPoints> = []
+      for (const key of keys) {
+        const own = this.groups.get(key)
+        if (own !== undefined && own.buckets.rows > 0) series.push(yield* this.whole(own))
       }
+      return { series, truncated: false }
     }
     const all: Array<
       { readonly key: string; readonly start: number; readonly buckets: BucketColumns; readonly row: number }
@@ -308,7 +319,12 @@ export class BucketFold {
       let own = columns.get(key)
       if (own === undefined) columns.set(key, own = { time: [], value: [] })
       own.time.push(start)
-      own.value.push(valueOf(buckets, row, this.aggregate))
+      own.value.push(
+        isPercentile(this.aggregate)
+          ? yield* quantileOf(buckets.values?.[row] ?? [], quantiles[this.aggregate])
+          : valueOf(buckets, row, this.aggregate)
+      )
+      if (this.isPause(buckets, row)) yield
     }
     const series: Array<SeriesPoints> = []
     for (const key of keys) {

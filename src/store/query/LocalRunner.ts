@@ -25,8 +25,12 @@ export const makeLocalRunner = (path: string): Effect.Effect<QueryRunner, never,
 
     const read = (scan: Scan) =>
       Effect.gen(function*() {
-        while (!(yield* attempt(() => scan.step()))) yield* nextTurn
-        return { answer: yield* scan.answer(), damaged: scan.damaged }
+        let answer = yield* attempt(() => scan.step())
+        while (answer === undefined) {
+          yield* nextTurn
+          answer = yield* attempt(() => scan.step())
+        }
+        return { answer: yield* answer, damaged: scan.damaged }
       })
 
     const scan = (request: ScanRequest) =>

@@ -1,10 +1,14 @@
 import { Either } from "effect"
 import type { JsonObject } from "../../domain/Json.js"
 import type { Series } from "../../domain/Series.js"
-import { BucketFold, MAX_HELD_VALUES, tooManyValues } from "./BucketFold.js"
+import { type Answering, BucketFold, MAX_HELD_VALUES, tooManyValues } from "./BucketFold.js"
 import type { ColumnRoom } from "./ColumnRoom.js"
 import type { Cursor } from "./Cursor.js"
-import type { Buckets, QueryAnswer, QueryError } from "../MetricStore.js"
+import type { Buckets } from "../MetricStore.js"
+import { timeOrder } from "./timeOrder.js"
+
+// Growth that is added up in one slice: a few milliseconds.
+const atOnce = 100_000
 
 interface Counter {
   /** The series that its growth is added to. */
@@ -58,20 +62,32 @@ export class RateFold {
     for (let i = 0; i < count; i++) if (time[i] >= from && time[i] < to) this.add(id, time[i], value[i])
   }
 
-  answer(): Either.Either<QueryAnswer, QueryError> {
+  *answer(): Answering {
     if (this.held > MAX_HELD_VALUES) return Either.left(tooManyValues("rate"))
     const sums = new BucketFold(this.limit, this.buckets, "sum", this.wanted, this.cursor, this.room)
     const seconds = this.buckets.step / 1_000
+    const since = this.cursor?.time ?? -Infinity
+    const times = new Float64Array(atOnce)
+    const growths = new Float64Array(atOnce)
+    let filled = 0
     for (const { id, time, value } of this.counters.values()) {
-      const order = time.map((_, i) => i).sort((a, b) => time[a] - time[b] || a - b)
-      for (let i = 1; i < order.length; i++) {
-        if (time[order[i]] < (this.cursor?.time ?? -Infinity)) continue
-        const now = value[order[i]]
-        const before = value[order[i - 1]]
-        sums.add(id, time[order[i]], now < before ? now : now - before)
+      const order = yield* timeOrder(time)
+      for (let i = 1; i < time.length; i++) {
+        const at = order === undefined ? i : order[i]
+        if (time[at] < since) continue
+        const now = value[at]
+        const before = value[order === undefined ? i - 1 : order[i - 1]]
+        times[filled] = time[at]
+        growths[filled++] = now < before ? now : now - before
+        if (filled < atOnce) continue
+        sums.addSeries(id, times, growths, filled, -Infinity, Infinity)
+        filled = 0
+        yield
       }
+      sums.addSeries(id, times, growths, filled, -Infinity, Infinity)
+      filled = 0
     }
-    return Either.map(sums.answer(), ({ series, ...rest }) => ({
+    return Either.map(yield* sums.answer(), ({ series, ...rest }) => ({
       ...rest,
       series: series.map((own) => ({ ...own, value: own.value.map((growth) => growth / seconds) }))
     }))

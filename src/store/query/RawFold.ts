@@ -1,8 +1,9 @@
 import { Either } from "effect"
 import type { JsonObject } from "../../domain/Json.js"
 import type { Series } from "../../domain/Series.js"
+import type { Answering } from "./BucketFold.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
-import type { QueryAnswer, QueryError, SeriesPoints } from "../MetricStore.js"
+import type { SeriesPoints } from "../MetricStore.js"
 
 interface Found {
   readonly id: number
@@ -73,8 +74,9 @@ export class RawFold {
     this.bound = this.found[this.limit - 1].time
   }
 
-  answer(): Either.Either<QueryAnswer, QueryError> {
+  *answer(): Answering {
     this.cut()
+    yield
     const bySeries = new Map<
       number,
       { readonly time: Array<number>; readonly value: Array<number>; readonly fields: Array<JsonObject | undefined> }

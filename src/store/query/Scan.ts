@@ -48,8 +48,14 @@ export interface DamagedChunk {
 
 // Points read in one step: about 5 ms.
 const slice = 50_000
-// What finding a series costs, in points.
-const seriesCost = 200
+// What else takes time, in points: finding a series or some of its days, a chunk that is found there, a rollup that is
+// taken in place of chunks.
+const lookCost = 200
+const chunkCost = 16
+const rollupCost = 2_500
+
+// Days of a series whose chunks are looked for at a time.
+const daysAtOnce = 8
 
 /** A chunk to be read, or a part of one. */
 interface Piece extends ChunkPlace {
@@ -75,8 +81,11 @@ interface Connection {
 export class Scan {
   readonly damaged: Array<DamagedChunk> = []
   private at = 0
-  private places: ReadonlyArray<Piece> | undefined
+  // Of the series at hand: what is to be read of the days that were looked for last, and where the next ones begin.
+  private places: ReadonlyArray<Piece> = []
   private place = 0
+  private nextDay = -Infinity
+  private answering: ReturnType<QueryRun["answer"]> | undefined
   private readonly rollup = new DayRollup()
 
   constructor(
@@ -87,16 +96,19 @@ export class Scan {
   ) {}
 
   /**
-   * Takes the rollups of a series where they are exact: for whole minutes
-   * within the interval. Answers the chunks that are still to be read.
+   * Takes the rollups of some days of a series where they are exact: for whole minutes within the interval. Answers the
+   * chunks that are still to be read, and how many rollups it took.
    */
-  private takeRollups(id: number, places: ReadonlyArray<ChunkPlace>): ReadonlyArray<Piece> {
+  private takeRollups(
+    id: number,
+    places: ReadonlyArray<ChunkPlace>,
+    from: number,
+    to: number
+  ): { readonly pieces: ReadonlyArray<Piece>; readonly taken: number } {
     const { addRollup } = this.run
-    const { from } = this.run
-    const to = this.run.to()
-    if (addRollup === undefined || this.run.isSearched(id) || places.length < 2) return places
+    if (addRollup === undefined || this.run.isSearched(id) || places.length < 2) return { pieces: places, taken: 0 }
     const inner = { from: Math.ceil(from / MINUTE) * MINUTE, to: Math.floor(to / MINUTE) * MINUTE }
-    if (inner.from >= inner.to) return places
+    if (inner.from >= inner.to) return { pieces: places, taken: 0 }
     const upTo = new Map<number, number>()
     const least = places.reduce((day, { first }) => Math.min(day, dayOf(first)), Infinity)
     const most = places.reduce((day, { first }) => Math.max(day, dayOf(first)), -Infinity)
@@ -108,13 +120,40 @@ export class Scan {
       addRollup(id, this.rollup, first, Math.max(first, this.rollup.rowAt((inner.to - start) / MINUTE)))
       upTo.set(stored.day, stored.upTo)
     }
-    return places.flatMap((place): ReadonlyArray<Piece> => {
+    const pieces = places.flatMap((place): ReadonlyArray<Piece> => {
       if (place.id > (upTo.get(dayOf(place.first)) ?? 0)) return [place]
       // Of what the rollup holds only the minutes that the interval cuts are missing.
       return [{ from, to: inner.from }, { from: inner.to, to }]
         .filter((clip) => clip.from < clip.to && place.first < clip.to && place.last >= clip.from)
         .map((clip) => ({ ...place, clip }))
     })
+    return { pieces, taken: upTo.size }
+  }
+
+  /**
+   * Looks for what is to be read of the next days of a series. No chunk crosses a midnight, so that days in their order
+   * keep equal times in the order of arrival. Answers what that cost, in points; `undefined` when there are no more.
+   */
+  private lookOn(id: number): number | undefined {
+    const { chunks } = this.connection
+    const to = this.run.to()
+    const first = chunks.firstFrom(id, Math.max(this.nextDay, dayOf(this.run.from) * DAY))
+    if (first === undefined || first >= to) return undefined
+    const start = dayOf(first) * DAY
+    this.nextDay = start + daysAtOnce * DAY
+    const [begin, end] = [Math.max(this.run.from, start), Math.min(to, this.nextDay)]
+    const found = chunks.find(id, begin, end)
+    const { pieces, taken } = this.takeRollups(id, found, begin, end)
+    this.places = pieces
+    this.place = 0
+    return lookCost + chunkCost * found.length + rollupCost * taken
+  }
+
+  private nextSeries(): void {
+    this.at++
+    this.places = []
+    this.place = 0
+    this.nextDay = -Infinity
   }
 
   private note(chunk: number, { message }: DamagedBlob): void {
@@ -135,26 +174,23 @@ export class Scan {
     if (mark !== undefined && mark < firstRow) this.run.addSeries(id, time, value, fields, count)
   }
 
-  /** Reads one slice, about 5 ms; answers whether that was all. */
-  step(): boolean {
+  /** Reads one slice; answers whether that was all. */
+  private read(): boolean {
     let budget = slice
-    for (; this.at < this.series.length; this.at++) {
+    for (; this.at < this.series.length; this.nextSeries()) {
       const { first, head, id, last } = this.series[this.at]
-      if (this.places === undefined) {
+      if (last < this.run.from || first >= this.run.to()) continue
+      for (let cost: number | undefined = lookCost; cost !== undefined; cost = this.lookOn(id)) {
+        budget -= cost
+        while (this.place < this.places.length) {
+          if (budget <= 0) return false
+          const place = this.places[this.place++]
+          if (place.first >= this.run.to()) continue
+          this.readChunk(id, place)
+          budget -= place.count
+        }
         if (budget <= 0) return false
-        if (last < this.run.from || first >= this.run.to()) continue
-        this.places = this.takeRollups(id, this.connection.chunks.find(id, this.run.from, this.run.to()))
-        this.place = 0
-        budget -= seriesCost
       }
-      while (this.place < this.places.length) {
-        if (budget <= 0) return false
-        const place = this.places[this.place++]
-        if (place.first >= this.run.to()) continue
-        this.readChunk(id, place)
-        budget -= place.count
-      }
-      this.places = undefined
       if (head !== undefined) {
         this.readHead(id, head)
         budget -= head.count
@@ -163,9 +199,15 @@ export class Scan {
     return true
   }
 
-  /** The answer, once all was read; to be asked for once. */
-  answer(): Either.Either<QueryAnswer, QueryError> {
-    return this.run.answer()
+  /** Works on for one slice, about 5 ms; answers when it is done, and is not to be asked again then. */
+  step(): Either.Either<QueryAnswer, QueryError> | undefined {
+    if (this.answering === undefined) {
+      if (!this.read()) return undefined
+      this.release()
+      this.answering = this.run.answer()
+    }
+    const { done, value } = this.answering.next()
+    return done === true ? value : undefined
   }
 
   /** Gives the snapshot up. */

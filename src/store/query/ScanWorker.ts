@@ -68,7 +68,8 @@ const sendPiece = (id: number, pieces: Iterator<AnswerPiece, undefined>): void =
 
 const step = (id: number, job: Job): void => {
   const { asked, scan } = job
-  if (!scan.step()) {
+  const answer = scan.step()
+  if (answer === undefined) {
     // Behind the others: a long one holds up a short one by slices only.
     scans.delete(id)
     scans.set(id, job)
@@ -76,7 +77,6 @@ const step = (id: number, job: Job): void => {
   }
   scan.end()
   scans.delete(id)
-  const answer = scan.answer()
   if (Either.isLeft(answer)) refuse(id, answer.left)
   else sendPiece(id, piecesOf(answer.right, scan.damaged, asked, memory))
 }
