@@ -17,6 +17,7 @@ import {
 import * as assert from "node:assert/strict"
 import { GenericMetric } from "../src/domain/GenericMetric.js"
 import { nextTurn } from "../src/domain/nextTurn.js"
+import { GenericMetricsGenerator } from "../src/generators/GenericMetricsGenerator.js"
 import { MetricsGenerator } from "../src/generators/MetricsGenerator.js"
 import { MetricsPipeline } from "../src/MetricsPipeline.js"
 import { GenericMetricsSender } from "../src/sender/GenericMetricsSender.js"
@@ -34,6 +35,8 @@ const metric = (value: number): GenericMetric =>
   new GenericMetric({ origin: "o", metricType: "m", value, metadata: {} }, true)
 
 const counting = (count: number) => Stream.fromChunk(Chunk.makeBy(count, metric))
+
+const counting20 = Array.from({ length: 20 }, (_, i) => metric(i))
 
 const telemetry = Layer.merge(PipelineStatus.Default, LossLedger.Default)
 
@@ -258,5 +261,31 @@ describe("a pipeline", () => {
       assert.deepEqual(gathered, new Map([["counter", 100], ["other", 30]]))
       const totals = yield* Context.get(context, LossLedger).totals
       assert.deepEqual(new Map(totals.map(({ count, source }) => [source, count])), gathered)
+    }))
+
+  it.scoped("what was added by hand and the queue had no room for is written down too at the end", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(
+        MetricsPipeline.layer([GenericMetricsGenerator], { queueCapacity: 10, shutdownGrace: "1 second" }).pipe(
+          Layer.provideMerge(GenericMetricsGenerator.layer()),
+          Layer.provide(senderOf(() => Effect.never)),
+          Layer.provideMerge(telemetry),
+          Layer.provide(silent)
+        ),
+        scope
+      )
+      const { addMetrics } = Context.get(context, GenericMetricsGenerator)
+      for (let i = 0; i < 5; i++) {
+        yield* addMetrics(counting20)
+        yield* TestClock.adjust("1 second")
+      }
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
+      const totals = yield* Context.get(context, LossLedger).totals
+      assert.deepEqual(totals.map(({ count, reason, source }) => [source, reason, count]), [
+        ["generic", "undelivered", 100]
+      ])
     }))
 })

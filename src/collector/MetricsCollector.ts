@@ -14,6 +14,7 @@ import {
   Stream
 } from "effect"
 import type { GenericMetric } from "../domain/GenericMetric.js"
+import { nextTurn } from "../domain/nextTurn.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { type Gathered, makeMetricsQueue, type OverflowStrategy } from "./MetricsQueue.js"
@@ -44,6 +45,9 @@ const batchSize = 1_000
 /** Most metrics that are given to the sender at once: they share one commit. */
 const maxBatchSize = 16_000
 
+/** How long generators that were stopped may take to give what they still hold, when nobody accepts it any more. */
+const longestHeld = Duration.seconds(1)
+
 /** How long a generator must have run for its delays to begin anew. */
 const healthyPeriod = Duration.seconds(60)
 
@@ -70,7 +74,10 @@ export class MetricsCollector extends Context.Tag("metrics-collector/collector/M
   readonly consume: <E, R>(
     accept: (batch: ReadonlyArray<Gathered>, accepted: () => void) => Effect.Effect<void, E, R>
   ) => Effect.Effect<void, E, R>
-  /** Ends the generators where they are, and takes all that they gave and nobody accepted. */
+  /**
+   * Ends the generators where they are, and takes all that they gave and nobody accepted. Those that were stopped and
+   * can close give what they still hold: there is room for it now.
+   */
   readonly takeLeft: Effect.Effect<ReadonlyArray<Gathered>>
   /** Stops the generators: what they gave before is still in the queue, or waits for room in it. */
   readonly stop: Effect.Effect<void>
@@ -127,10 +134,22 @@ export class MetricsCollector extends Context.Tag("metrics-collector/collector/M
               yield* Effect.uninterruptibleMask((restore) => Effect.map(restore(accept(underWay, accepted)), accepted))
             }
           }),
-        takeLeft: Effect.map(Fiber.interrupt(running), () => {
-          const left = [...underWay, ...queue.takeLeft()]
+        takeLeft: Effect.gen(function*() {
+          const left = [...underWay]
           underWay = []
-          return left
+          const takeHeld = Effect.gen(function*() {
+            // Turns of the event loop in which nothing came.
+            let quiet = 0
+            while (quiet < 2 && (yield* Deferred.isDone(stopping)) && (yield* Fiber.poll(running))._tag === "None") {
+              const taken = queue.take(Infinity)
+              for (const piece of taken) left.push(piece)
+              quiet = taken.length > 0 ? 0 : quiet + 1
+              yield* nextTurn
+            }
+          })
+          yield* takeHeld.pipe(Effect.interruptible, Effect.timeoutOption(longestHeld))
+          yield* Fiber.interrupt(running)
+          return [...left, ...queue.takeLeft()]
         }),
         stop: Effect.asVoid(Deferred.succeed(stopping, undefined))
       }
