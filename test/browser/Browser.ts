@@ -4,6 +4,9 @@ import { type Browser, chromium, type Page } from "playwright-core"
 
 const executablePath = process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium"
 
+// As long as other tests wait for a program.
+const patienceMillis = 90_000
+
 /** A Chromium of its own; it is closed with the scope. */
 const browser: Effect.Effect<Browser, never, Scope.Scope> = Effect.acquireRelease(
   Effect.suspend(() =>
@@ -11,6 +14,7 @@ const browser: Effect.Effect<Browser, never, Scope.Scope> = Effect.acquireReleas
       ? Effect.promise(() =>
         chromium.launch({
           executablePath,
+          timeout: patienceMillis,
           args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
         })
       )
@@ -43,8 +47,7 @@ export const openPage = (
   Effect.gen(function*() {
     const opened = yield* browser
     const page = yield* Effect.promise(() => opened.newPage({ viewport: { width, height }, colorScheme }))
-    // As long as other tests wait for a program.
-    page.setDefaultTimeout(90_000)
+    page.setDefaultTimeout(patienceMillis)
     const complaints: Array<string> = []
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") complaints.push(message.text())
