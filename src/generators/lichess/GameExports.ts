@@ -1,10 +1,11 @@
-import { Chunk, Clock, Duration, Effect, Either, Random, Stream } from "effect"
+import { Chunk, Duration, Effect, Either, Random, Stream } from "effect"
 import { ChessGameMetrics } from "../../domain/ChessGameMetrics.js"
 import type { GenericMetric } from "../../domain/GenericMetric.js"
 import { decodeGameExport, type GameExport } from "./GameExport.js"
 import { type GameDetails, type LeftGame, termsOf } from "./GameTracker.js"
 import type { LichessApi, LichessApiError } from "./LichessApi.js"
 import type { RecordLoss } from "./RecordLoss.js"
+import { steadyMillis } from "./steadyMillis.js"
 
 /**
  * What only the export of a game tells: results of games that channels showed,
@@ -38,7 +39,7 @@ interface WantedResult {
   readonly left: LeftGame
   /** When the channel turned to another game, ms since the epoch. */
   readonly leftAt: number
-  /** Not to be asked before this instant, ms since the epoch. */
+  /** Not to be asked before this instant of {@link steadyMillis}. */
   readonly dueAt: number
   /** The game was running when it was asked for. */
   readonly abandoned: boolean
@@ -157,7 +158,7 @@ export const makeGameExports = (
         ...result,
         abandoned: true,
         failures: 0,
-        dueAt: (yield* Clock.currentTimeMillis) + Duration.toMillis(abandonedRetry)
+        dueAt: (yield* steadyMillis) + Duration.toMillis(abandonedRetry)
       })
       return abandonmentOf(result, exported).toGenericMetrics()
     })
@@ -167,7 +168,7 @@ export const makeGameExports = (
       const failures = result.failures + 1
       if (failures >= mostFailures) return yield* giveUp(result, message)
       const delay = 10_000 * 2 ** (failures - 1) * (1 + (yield* Random.next) / 2)
-      want({ ...result, failures, dueAt: (yield* Clock.currentTimeMillis) + delay })
+      want({ ...result, failures, dueAt: (yield* steadyMillis) + delay })
     })
 
   /** Takes the next thing that is due, or nothing. */
@@ -188,7 +189,7 @@ export const makeGameExports = (
     return undefined
   }
 
-  const step: Effect.Effect<Chunk.Chunk<GenericMetric>> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  const step: Effect.Effect<Chunk.Chunk<GenericMetric>> = Effect.flatMap(steadyMillis, (now) => {
     const asked = next(now)
     if (asked !== undefined) return Effect.map(asked, Chunk.unsafeFromArray)
     something.unsafeClose()
@@ -210,7 +211,7 @@ export const makeGameExports = (
     left: (channel, left, now) => {
       if (wantedDetails.get(channel) === left.game.id) wantedDetails.delete(channel)
       if (told.has(`${channel} ${left.game.id}`)) return
-      want({ channel, left, leftAt: now, dueAt: now, abandoned: false, failures: 0 })
+      want({ channel, left, leftAt: now, dueAt: -Infinity, abandoned: false, failures: 0 })
     },
     missed: (channel) => missed.get(channel) ?? 0,
     results: Stream.repeatEffectChunk(step)

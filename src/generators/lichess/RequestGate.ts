@@ -1,4 +1,5 @@
 import { Duration, Effect } from "effect"
+import { steadyMillis } from "./steadyMillis.js"
 
 /** Least time without any request after a 429: what the rules of Lichess ask for. */
 export const leastPause = Duration.minutes(1)
@@ -26,11 +27,6 @@ export interface RequestGate {
   readonly pause: (asked: Duration.Duration | undefined) => Effect.Effect<Duration.Duration>
 }
 
-// Of a clock that nobody sets: a wall clock that is set back would make a pause as much longer.
-const millisNow: Effect.Effect<number> = Effect.clockWith((clock) =>
-  Effect.sync(() => Number(clock.unsafeCurrentTimeNanos()) / 1e6)
-)
-
 /** Opens a gate. */
 export const makeRequestGate: Effect.Effect<RequestGate> = Effect.gen(function*() {
   const turn = yield* Effect.makeSemaphore(1)
@@ -38,7 +34,7 @@ export const makeRequestGate: Effect.Effect<RequestGate> = Effect.gen(function*(
   let refusals = 0
 
   const waited: Effect.Effect<void> = Effect.flatMap(
-    millisNow,
+    steadyMillis,
     (now) =>
       now >= pausedUntil
         ? Effect.void
@@ -51,7 +47,7 @@ export const makeRequestGate: Effect.Effect<RequestGate> = Effect.gen(function*(
   return {
     send: (request) => turn.withPermits(1)(Effect.zipRight(waited, Effect.zipLeft(request, answered))),
     pause: (asked = Duration.zero) =>
-      Effect.map(millisNow, (now) => {
+      Effect.map(steadyMillis, (now) => {
         const own = Duration.min(Duration.times(leastPause, 2 ** Math.min(refusals, 10)), longestOwnPause)
         refusals++
         const pause = Duration.min(Duration.max(asked, own), longestPause)
