@@ -101,6 +101,11 @@ export class BucketFold {
     return this.overfull || this.held > MAX_HELD_VALUES ? -Infinity : this.lastStart + this.buckets.step - 1
   }
 
+  /** Bytes that it holds, about: eight columns of buckets that double, and values that grow by half. */
+  get bytes(): number {
+    return this.total * 128 + this.held * 12
+  }
+
   private group(id: number): Group | undefined {
     if (this.groupOf.has(id)) return this.groupOf.get(id)
     const series = this.wanted.get(id)

@@ -43,6 +43,8 @@ export interface QueryRun {
   readonly addRollup: ((id: number, rollup: DayRollup, from: number, to: number) => void) | undefined
   /** Whether points of a series are told apart, so that no rollup can stand for them. */
   readonly isSearched: (id: number) => boolean
+  /** Bytes that it holds, about. */
+  readonly held: () => number
   /** Puts the answer together, in slices of about 5 ms; to be asked once. */
   readonly answer: () => Answering
 }
@@ -55,6 +57,8 @@ const rolled: ReadonlySet<Aggregate> = new Set<Aggregate>(["avg", "min", "max", 
 interface Fold {
   /** Points after this instant would be cut anyway. */
   readonly bound: number
+  /** Bytes that it holds, about. */
+  readonly bytes: number
   readonly add: (id: number, time: number, value: number, fields: JsonObject | undefined, original?: string) => void
   readonly addSeries: (
     id: number,
@@ -185,6 +189,7 @@ export const startQuery = (
       ? (id, rollup, first, end) => fold.addRollup(id, rollup, first, end)
       : undefined,
     isSearched: (id) => overflowing.has(id),
+    held: () => fold.bytes,
     answer: function*() {
       if (failure !== undefined) return Either.left(failure)
       return Either.map(yield* fold.answer(), (answer) => overflow ? { ...answer, overflow } : answer)

@@ -23,6 +23,7 @@ export class RawFold {
   bound = Infinity
   private more = false
   private toSkip: number
+  private withFields = 0
 
   constructor(
     private readonly limit: number,
@@ -40,6 +41,7 @@ export class RawFold {
       return
     }
     this.found.push({ id, time, value, fields })
+    if (fields !== undefined) this.withFields++
     if (this.found.length >= this.limit * 2 + 1_000) this.cut()
   }
 
@@ -65,10 +67,18 @@ export class RawFold {
     return true
   }
 
+  /** Bytes that it holds, about: a point with two boxed numbers, and its fields. */
+  get bytes(): number {
+    return this.found.length * 128 + this.withFields * 256
+  }
+
   private cut(): void {
     // The sort is stable: arrival decides between equal times of one series.
     this.found.sort((a, b) => a.time - b.time || a.id - b.id)
     if (this.found.length <= this.limit) return
+    if (this.withFields > 0) {
+      for (let i = this.limit; i < this.found.length; i++) if (this.found[i].fields !== undefined) this.withFields--
+    }
     this.found.length = this.limit
     this.more = true
     this.bound = this.found[this.limit - 1].time

@@ -199,6 +199,11 @@ export class Scan {
     return true
   }
 
+  /** Bytes that its points take, about. */
+  get held(): number {
+    return this.run.held()
+  }
+
   /** Works on for one slice, about 5 ms; answers when it is done, and is not to be asked again then. */
   step(): Either.Either<QueryAnswer, QueryError> | undefined {
     if (this.answering === undefined) {

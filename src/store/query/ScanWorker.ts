@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads"
 import { storeError } from "../log/GroupCommit.js"
 import type { QueryError } from "../MetricStore.js"
 import { lowerPriority } from "./lowerPriority.js"
+import { nextScan } from "./nextScan.js"
 import { transferOf } from "./PackedPoints.js"
 import { judgePatterns } from "./PatternJudge.js"
 import { type Scan, ScannedFile, type ScannedSeries } from "./Scan.js"
@@ -84,10 +85,9 @@ const step = (id: number, job: Job): void => {
 let turning = false
 
 const turn = (): void => {
-  for (const [id, job] of scans) {
-    attempt(id, () => step(id, job))
-    break
-  }
+  const id = nextScan(scans)
+  const job = id === undefined ? undefined : scans.get(id)
+  if (id !== undefined && job !== undefined) attempt(id, () => step(id, job))
   turning = scans.size > 0
   if (turning) setImmediate(turn)
 }
