@@ -163,9 +163,22 @@ const make = (
       return own
     }
 
+    // Series that the writes of this transaction made, those that were undone too: the index learns of them after COMMIT,
+    // in the same turn, and before any microtask.
+    const fresh = new Map<string, Set<string>>()
+    const note = (defined: ReadonlyArray<Series>): void => {
+      if (defined.length > 0 && fresh.size === 0) queueMicrotask(() => fresh.clear())
+      for (const { key, metricType } of defined) {
+        const own = fresh.get(metricType)
+        if (own === undefined) fresh.set(metricType, new Set([key]))
+        else own.add(key)
+      }
+    }
+
     const store = (points: Points): Stored => {
       if (points.time.length === 0) return nothing
-      const { columns, defined } = placePoints(points, index, maxSeries, define)
+      const { columns, defined } = placePoints(points, index, maxSeries, define, fresh)
+      note(defined.map(([, series]) => series))
       const data = encodeLogRow(columns)
       const row = Number(statements.addRow.run(logRowCrc(data), data).lastInsertRowid)
       faults.reach("append")

@@ -35,6 +35,24 @@ const stores: ReadonlyArray<readonly [name: string, layer: Layer.Layer<MetricSto
 ]
 
 describe.each(stores)("too many series of one metric type in %s", (_, layer) => {
+  it.effect("are as many when they come in batches of one moment", () =>
+    Effect.gen(function*() {
+      const store = yield* MetricStore
+      const batches = [[0, 6], [6, 12], [3, 9], [12, 18]] as const
+      yield* Effect.forEach(batches, ([from, to]) => store.commitPlain(pointsOf("click", from, to)), {
+        concurrency: "unbounded",
+        discard: true
+      })
+      const users = (yield* store.series({ metricType: "click" })).map(({ points, tags }) => [tags["user"], points])
+      assert.deepEqual(
+        new Map(users.map(([user = "overflow", points]) => [user, points])),
+        new Map<string, number>([
+          ...Array.from({ length: 10 }, (_, n) => [`u${n}`, n >= 3 && n < 9 ? 2 : 1] as const),
+          ["overflow", 8]
+        ])
+      )
+    }).pipe(Effect.provide(layer)))
+
   it.effect("share one series, in which filters find them and nothing is lost", () =>
     Effect.gen(function*() {
       const store = yield* MetricStore
