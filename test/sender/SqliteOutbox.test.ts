@@ -8,6 +8,7 @@ import * as readline from "node:readline"
 import { fileURLToPath } from "node:url"
 import { type NewBatch, Outbox, type OutboxError } from "../../src/sender/Outbox.js"
 import { OUTBOX_APPLICATION_ID, outboxMigrations } from "../../src/sender/outbox/OutboxSchema.js"
+import type { DiskSpace } from "../../src/sender/outbox/DiskReserve.js"
 import { SeriesDictionary } from "../../src/sender/batch/SeriesDictionary.js"
 import { makeSqliteOutbox, OUTBOX_FILE, SqliteOutbox, type SqliteOutboxOptions } from "../../src/sender/SqliteOutbox.js"
 import { SqliteFile } from "../../src/sqlite/SqliteFile.js"
@@ -15,6 +16,7 @@ import { fileBytes } from "../../src/sqlite/SqliteSpace.js"
 import { LossLedger } from "../../src/telemetry/LossLedger.js"
 import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
 import { allEntries, shapeOf, suiteBatch } from "../../src/testing/OutboxSuite.js"
+import { interruptedAt } from "./interruptedAt.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
 
 type OutboxService = typeof Outbox.Service
@@ -233,7 +235,8 @@ describe("SqliteOutbox", () => {
       assert.strictEqual((yield* allEntries(outbox, outbox.stream)).length, 38)
     }).pipe(Effect.provide(Layer.merge(LossLedger.Default, PipelineStatus.Default))))
 
-  const nearlyFullDisk = (overflow: "block" | "drop-oldest") =>
+  /** An outbox on a disk of `total` bytes of which so many are free as `free` says, given the bytes of its files. */
+  const onDisk = (overflow: "block" | "drop-oldest", total: number, free: (bytes: number) => number) =>
     Effect.gen(function*() {
       const dataDir = yield* temporaryDirectory
       const file = yield* SqliteFile.openDatabase({
@@ -242,12 +245,18 @@ describe("SqliteOutbox", () => {
         migrations: outboxMigrations,
         onDamaged: "fail"
       })
-      const total = 16 * 1_048_576
-      const free = (): number => {
+      const space = (): DiskSpace => {
         const bytes = fileBytes(file.path)
-        return total - bytes.file - bytes.wal
+        return { free: free(bytes.file + bytes.wal), total }
       }
-      const outbox = yield* makeSqliteOutbox(file.path, file.db, { overflow }, [], () => ({ free: free(), total }))
+      return { outbox: yield* makeSqliteOutbox(file.path, file.db, { overflow }, [], space), space }
+    })
+
+  const nearlyFullDisk = (overflow: "block" | "drop-oldest") =>
+    Effect.gen(function*() {
+      const total = 16 * 1_048_576
+      const { outbox, space } = yield* onDisk(overflow, total, (bytes) => total - bytes)
+      const free = () => space().free
       const first = suiteBatch(new SeriesDictionary(), 0, 1_000)
       const batches = Array.from({ length: 5 }, () => ({ ...first, define: [] }))
       yield* append(outbox, first)
@@ -308,6 +317,62 @@ describe("SqliteOutbox", () => {
         Layer.mergeAll(LossLedger.Default, PipelineStatus.Default, Logger.remove(Logger.defaultLogger))
       )
     ))
+
+  it.scoped("an outbox that others left no disk drops no more than makes it small beside them", () =>
+    Effect.gen(function*() {
+      const total = 16 * 1_048_576
+      const { outbox } = yield* onDisk("drop-oldest", total, () => 0)
+      const first = suiteBatch(new SeriesDictionary(), 0, 1_000)
+      yield* append(outbox, first)
+      const held: Array<number> = []
+      for (let i = 0; i < 100; i++) {
+        yield* append(outbox, { ...first, define: [] })
+        held.push((yield* outbox.stats).bytes)
+      }
+      // A quarter of what is kept for acknowledgements, which is a quarter of the disk.
+      const small = total / 16
+      const grown = held.slice(held.findIndex((bytes) => bytes > small))
+      assert.isAbove(grown.length, 50)
+      assert.isAtLeast(Math.min(...grown), small - 200_000)
+      assert.isAtMost(Math.max(...grown), small + 200_000)
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(LossLedger.Default, PipelineStatus.Default, Logger.remove(Logger.defaultLogger))
+      )
+    ))
+
+  it.scoped("interrupted at any step, what was dropped for want of disk is written down", () =>
+    Effect.gen(function*() {
+      let interrupted = 0
+      let complete = 0
+      for (let step = 1; step <= 120; step++) {
+        yield* Effect.gen(function*() {
+          const db = new Sqlite(":memory:")
+          for (const sql of outboxMigrations) db.exec(sql)
+          const space = () => ({ free: 0, total: 1_048_576 })
+          const outbox = yield* makeSqliteOutbox("outbox.db", db, { overflow: "drop-oldest" }, [], space)
+          const first = suiteBatch(new SeriesDictionary(), 0, 1_000)
+          const more = { ...first, define: [] }
+          yield* outbox.append([first, more, more], () => {})
+          let accepted = 3_000
+          const appending = outbox.append([more], () => {
+            accepted += 1_000
+          })
+          if (yield* interruptedAt(step, appending)) interrupted++
+          else complete++
+          const dropped = (yield* (yield* LossLedger).losses).reduce((sum, { count }) => sum + Number(count), 0)
+          assert.strictEqual((yield* outbox.stats).metrics, accepted - dropped, `up to step ${step}`)
+          assert.strictEqual((yield* PipelineStatus).sender.dropped, dropped)
+        }).pipe(
+          Effect.scoped,
+          Effect.provide(
+            Layer.mergeAll(LossLedger.Default, PipelineStatus.Default, Logger.remove(Logger.defaultLogger))
+          )
+        )
+      }
+      assert.isAbove(interrupted, 5)
+      assert.isAbove(complete, 5)
+    }))
 
   it.scoped("keeps losses over a restart, and delivers them at their place in their own stream", () =>
     Effect.gen(function*() {

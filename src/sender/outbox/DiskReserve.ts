@@ -45,7 +45,8 @@ export class DiskReserve {
 
   /** How many bytes of batches must go before `needed` bytes more may come, while `live` bytes stand there. */
   shortage(live: number, needed: number): number {
-    if (live <= this.reserve * partIgnored) return 0
+    const ignored = this.reserve * partIgnored
+    if (live <= ignored) return 0
     this.taken += needed
     if (this.taken < bytesBetweenLooks) return 0
     const space = this.space()
@@ -53,7 +54,8 @@ export class DiskReserve {
     const missing = space === undefined
       ? 0
       : Math.ceil(this.reserve + 2 * needed - space.free - freeBytes(this.db))
-    if (missing > 0) return missing
+    // Where others fill the disk, no more than to become small beside them.
+    if (missing > 0) return Math.min(missing, Math.ceil(live + needed - ignored))
     this.taken = 0
     return 0
   }

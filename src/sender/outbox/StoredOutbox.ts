@@ -212,7 +212,8 @@ export const makeStoredOutbox = (
     const place = (
       batches: ReadonlyArray<NewBatch>,
       upTo: number,
-      committed: () => void
+      committed: () => void,
+      mayDrop: boolean
     ): ReadonlyArray<Dropped> | undefined => {
       const sizes = batches.map(bytesOf)
       let needed = 0
@@ -222,7 +223,7 @@ export const makeStoredOutbox = (
       isDiskShort = shortage > 0
       const missing = Math.max(shortage, live + needed - limits.maxBytes)
       const isFull = missing > 0 && live > 0
-      if (isFull && limits.overflow === "block") return undefined
+      if (isFull && !mayDrop) return undefined
       const dropped = isFull ? dropOldest(Math.min(missing, live)) : undefined
       if (isFull && dropped === undefined) return undefined
 
@@ -296,13 +297,6 @@ export const makeStoredOutbox = (
         return ledger.recordDeclared({ source: "outbox", reason: "outbox-overflow", count, from, to, detail })
       })
 
-    const placed = (dropped: ReadonlyArray<Dropped>): Effect.Effect<void> => {
-      appended.unsafeOpen()
-      return dropped.length === 0
-        ? Effect.void
-        : Effect.uninterruptible(Effect.forEach(dropped, recordDropped, { discard: true }))
-    }
-
     /** Appends that wait for room, for the disk, or for those before them. */
     let waitingAppends = 0
 
@@ -331,10 +325,11 @@ export const makeStoredOutbox = (
       const attempt = Effect.uninterruptible(Effect.gen(function*() {
         const upTo = Math.min(yield* Clock.currentTimeMillis, yield* ledger.pendingSince)
         room.unsafeClose()
-        const dropped = yield* inTurn(() => place(batches, upTo, committed))
+        const dropped = yield* inTurn(() => place(batches, upTo, committed, limits.overflow === "drop-oldest"))
         yield* tellShortness
         if (dropped === undefined) return false
-        yield* placed(dropped)
+        appended.unsafeOpen()
+        yield* Effect.forEach(dropped, recordDropped, { discard: true })
         return true
       }))
       const untilPlaced: Effect.Effect<void, OutboxError> = Effect.flatMap(
@@ -361,13 +356,16 @@ export const makeStoredOutbox = (
         Effect.clockWith((clock) => {
           if (!isClear(batches)) return appendWaiting(batches, committed)
           try {
-            const dropped = place(batches, Math.min(clock.unsafeCurrentTimeMillis(), since), committed)
-            return dropped === undefined ? appendWaiting(batches, committed) : placed(dropped)
+            // What is dropped has to be written down, which an interruption must not prevent.
+            const isPlaced = place(batches, Math.min(clock.unsafeCurrentTimeMillis(), since), committed, false)
+            if (isPlaced === undefined) return appendWaiting(batches, committed)
           } catch (cause) {
             const error = problemOf(cause)
             // A full disk has taken nothing.
             return error.reason === "Full" ? appendWaiting(batches, committed) : Effect.fail(error)
           }
+          appended.unsafeOpen()
+          return Effect.void
         }))
 
     const isAcknowledged = ({ offset, stream }: LossRecord): boolean =>

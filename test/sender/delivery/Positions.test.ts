@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, FiberId, Layer, Logger, Scheduler } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { MemoryOutbox } from "../../../src/sender/MemoryOutbox.js"
 import { Outbox } from "../../../src/sender/Outbox.js"
 import { makePositions } from "../../../src/sender/delivery/Positions.js"
@@ -7,6 +7,7 @@ import { SeriesDictionary } from "../../../src/sender/batch/SeriesDictionary.js"
 import { LossLedger } from "../../../src/telemetry/LossLedger.js"
 import { PipelineStatus } from "../../../src/telemetry/PipelineStatus.js"
 import { suiteBatch } from "../../../src/testing/OutboxSuite.js"
+import { interruptedAt } from "../interruptedAt.js"
 
 /** The positions of an outbox that holds the offsets 0 to 30 in three batches. */
 const harness = Effect.gen(function*() {
@@ -21,25 +22,6 @@ const harness = Effect.gen(function*() {
 })
 
 const provided = Effect.provide(Layer.mergeAll(MemoryOutbox.layer(), LossLedger.Default, PipelineStatus.Default))
-
-/**
- * Runs an effect, interrupting it where its step of this number would yield to other fibers; answers whether it was
- * interrupted before its end.
- */
-const interruptedAt = <A, E, R>(step: number, effect: Effect.Effect<A, E, R>): Effect.Effect<boolean, never, R> =>
-  Effect.gen(function*() {
-    let steps = 0
-    const scheduler: Scheduler.Scheduler = {
-      shouldYield: (fiber) => {
-        if (++steps !== step) return false
-        fiber.unsafeInterruptAsFork(FiberId.none)
-        return 0
-      },
-      scheduleTask: (task, priority, fiber) => Scheduler.defaultScheduler.scheduleTask(task, priority, fiber)
-    }
-    const fiber = yield* Effect.fork(Effect.withScheduler(effect, scheduler))
-    return Exit.isInterrupted(yield* Fiber.await(fiber))
-  })
 
 describe("Positions", () => {
   it.effect("an acknowledgement of what was never accepted is not believed, and keeps the data", () =>
