@@ -65,10 +65,25 @@ export const deliverPlainOverSocket = (
     const settling = yield* Effect.makeSemaphore(1)
     const underWay: Array<UnderWay> = []
     let isSilent = false
+    /** What was answered is being acknowledged: the outbox may wait for its disk. */
+    let isSettling = false
     let handedOver = 0
     let answered = 0
 
     yield* positions.open(yield* outbox.streams)
+
+    /** One after the other. */
+    const inTurn = <A, E>(settle: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      settling.withPermits(1)(Effect.acquireUseRelease(
+        Effect.sync(() => {
+          isSettling = true
+        }),
+        () => settle,
+        () =>
+          Effect.sync(() => {
+            isSettling = false
+          })
+      ))
 
     /** Acknowledges what only moves the stream on, as far as nothing before it is under way. */
     const settleEmpty = Effect.gen(function*() {
@@ -99,7 +114,7 @@ export const deliverPlainOverSocket = (
         const one: UnderWay = { piece, again, isSent: false }
         underWay.push(one)
         if (piece.offsets.length === 0) {
-          yield* settling.withPermits(1)(settleEmpty)
+          yield* inTurn(settleEmpty)
           return
         }
         yield* Effect.mapError(connection.send(piece.body), ofSocketError)
@@ -141,7 +156,7 @@ export const deliverPlainOverSocket = (
       })
 
     const receive = Effect.forever(
-      Effect.flatMap(Effect.mapError(connection.receive, ofSocketError), (text) => settling.withPermits(1)(take(text)))
+      Effect.flatMap(Effect.mapError(connection.receive, ofSocketError), (text) => inTurn(take(text)))
     )
 
     const roundTrip = Effect.timeoutFail(Effect.mapError(connection.roundTrip, ofSocketError), {
@@ -183,7 +198,7 @@ export const deliverPlainOverSocket = (
             )
           }
         }
-        yield* settling.withPermits(1)(handOverTo(last))
+        yield* inTurn(handOverTo(last))
       }
       return yield* Effect.never
     })
@@ -194,7 +209,7 @@ export const deliverPlainOverSocket = (
       while (true) {
         yield* Effect.sleep(WATCH_STEP)
         yield* roundTrip
-        if (underWay[0] !== oldest || oldest === undefined) {
+        if (underWay[0] !== oldest || oldest === undefined || isSettling) {
           oldest = underWay[0]
           unanswered = 0
         } else if (++unanswered >= QUIET_LOOKS && server.answers) {
