@@ -208,6 +208,10 @@ export const postFrame = (
     ({ body, retryAfter, status }) => readAnswer(stream, status, body, retryAfter)
   )
 
+/** Whether less at once might have come through: it was sent, and no server asked for it later. */
+const wasTooMuch = (error: DeliveryFailure | DeliveryRefused): boolean =>
+  error._tag === "DeliveryRefused" || (error.untaken !== true && error.retryAfterMillis === undefined)
+
 // Gaps in a row after which the two sides do not understand each other.
 const maxGaps = 3
 
@@ -239,7 +243,10 @@ export const deliverOverHttp = (
         continue
       }
       const { batches, end, stream, text } = frame
-      const answer = yield* Effect.tapError(postFrame(options, stream, text), () => Effect.sync(() => joined.lost()))
+      const answer = yield* Effect.tapError(postFrame(options, stream, text), (error) =>
+        Effect.sync(() => {
+          if (wasTooMuch(error)) joined.lost()
+        }))
       joined.answered()
       status.batchesSent += Math.max(1, batches)
       if (answer._tag === "Taken") {

@@ -1,6 +1,15 @@
+import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Either } from "effect"
-import { readAnswer } from "../../src/sender/HttpTransport.js"
+import { Effect, Either, Layer } from "effect"
+import { SeriesDictionary } from "../../src/sender/batch/SeriesDictionary.js"
+import { JOINED_BYTES, JoinedLimit } from "../../src/sender/delivery/JoinedLimit.js"
+import { makePositions } from "../../src/sender/delivery/Positions.js"
+import { deliverOverHttp, readAnswer } from "../../src/sender/HttpTransport.js"
+import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
+import { Outbox } from "../../src/sender/Outbox.js"
+import { LossLedger } from "../../src/telemetry/LossLedger.js"
+import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
+import { suiteBatch } from "../../src/testing/OutboxSuite.js"
 
 const taken = JSON.stringify({ stream: "s", next: 7, rejected: [[3, "no"]] })
 
@@ -45,4 +54,48 @@ describe("the answer to a POST", () => {
     assert.match(message(302, ""), /give the URL that it redirects to/)
     assert.match(message(200, "<html>"), /does not answer like a metrics-collector server/)
   })
+})
+
+/** What may be joined after one request to which this happened, as a part of the most. */
+const joinedAfter = (execute: Parameters<typeof HttpClient.make>[0]) =>
+  Effect.gen(function*() {
+    const outbox = yield* Outbox
+    const { sender: status } = yield* PipelineStatus
+    const joined = new JoinedLimit()
+    const positions = makePositions(outbox, status, yield* LossLedger)
+    const client = HttpClient.make(execute)
+    yield* outbox.append([suiteBatch(new SeriesDictionary(), 0, 10)], () => {})
+    yield* Effect.flip(
+      deliverOverHttp(
+        { outbox, positions, client, status, url: "http://fake.test", headers: {}, joined },
+        Effect.void
+      )
+    )
+    return joined.bytes / JOINED_BYTES
+  }).pipe(Effect.provide(Layer.mergeAll(MemoryOutbox.layer(), LossLedger.Default, PipelineStatus.Default)))
+
+/** A request that ends with an error of the network, of this code. */
+const failing = (code: string): Parameters<typeof HttpClient.make>[0] => (request) =>
+  Effect.fail(
+    new HttpClientError.RequestError({ request, reason: "Transport", cause: Object.assign(new Error(code), { code }) })
+  )
+
+const answering =
+  (status: number, headers: Record<string, string> = {}): Parameters<typeof HttpClient.make>[0] => (request) =>
+    Effect.succeed(HttpClientResponse.fromWeb(request, new Response("", { status, headers })))
+
+describe("a request that fails", () => {
+  it.effect("has fewer batches joined in the next one where it may have been too much", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* joinedAfter(failing("ECONNRESET")), 1 / 4)
+      assert.strictEqual(yield* joinedAfter(answering(413)), 1 / 4)
+      assert.strictEqual(yield* joinedAfter(answering(504)), 1 / 4)
+    }))
+
+  it.effect("has as many joined where no server was there, or it is busy: less at once would be more work for it", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* joinedAfter(failing("ECONNREFUSED")), 1)
+      assert.strictEqual(yield* joinedAfter(answering(503, { "retry-after": "1" })), 1)
+      assert.strictEqual(yield* joinedAfter(answering(429, { "retry-after": "1" })), 1)
+    }))
 })
