@@ -75,6 +75,7 @@ export class RateFold {
     const times = new Float64Array(atOnce)
     const growths = new Float64Array(atOnce)
     let filled = 0
+    let worked = 0
     for (const { id, time, value } of this.counters.values()) {
       const order = yield* timeOrder(time)
       for (let i = 1; i < time.length; i++) {
@@ -87,10 +88,16 @@ export class RateFold {
         if (filled < atOnce) continue
         sums.addSeries(id, times, growths, filled, -Infinity, Infinity)
         filled = 0
+        worked = 0
         yield
       }
       sums.addSeries(id, times, growths, filled, -Infinity, Infinity)
       filled = 0
+      // Of many counters each may have few.
+      worked += time.length
+      if (worked < atOnce) continue
+      worked = 0
+      yield
     }
     return Either.map(yield* sums.answer(), ({ series, ...rest }) => ({
       ...rest,
