@@ -120,13 +120,17 @@ export class Scan {
       addRollup(id, this.rollup, first, Math.max(first, this.rollup.rowAt((inner.to - start) / MINUTE)))
       upTo.set(stored.day, stored.upTo)
     }
-    const pieces = places.flatMap((place): ReadonlyArray<Piece> => {
-      if (place.id > (upTo.get(dayOf(place.first)) ?? 0)) return [place]
-      // Of what the rollup holds only the minutes that the interval cuts are missing.
-      return [{ from, to: inner.from }, { from: inner.to, to }]
-        .filter((clip) => clip.from < clip.to && place.first < clip.to && place.last >= clip.from)
-        .map((clip) => ({ ...place, clip }))
-    })
+    // Of what the rollup holds only the minutes that the interval cuts are missing.
+    const clips = [{ from, to: inner.from }, { from: inner.to, to }].filter((clip) => clip.from < clip.to)
+    const pieces: Array<Piece> = []
+    for (const place of places) {
+      if (place.id > (upTo.get(dayOf(place.first)) ?? 0)) pieces.push(place)
+      else {
+        for (const clip of clips) {
+          if (place.first < clip.to && place.last >= clip.from) pieces.push({ ...place, clip })
+        }
+      }
+    }
     return { pieces, taken: upTo.size }
   }
 
