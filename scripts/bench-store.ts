@@ -47,7 +47,8 @@ type Measured = Readonly<Record<string, unknown>>
 
 const isMeasured = (value: unknown): value is Measured => typeof value === "object" && value !== null
 
-const [command, ...before] = [...(values.under?.split(" ") ?? []), process.execPath]
+// The flag is the one that src/bin.ts sets.
+const [command, ...before] = [...(values.under?.split(" ") ?? []), process.execPath, "--no-concurrent-marking"]
 
 /** Runs phases, each in a process of its own, one after another under one command. */
 const run = (

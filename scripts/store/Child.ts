@@ -152,7 +152,9 @@ const open = (settling: boolean) => store === "rows" ? openRows(dataDir) : openC
 const [phase, ...others] = phases.split(",")
 if (others.length > 0) {
   for (const one of [phase, ...others]) {
-    execFileSync(process.execPath, [script, one, store, name, points, dataDir, turns], { stdio: "inherit" })
+    execFileSync(process.execPath, [...process.execArgv, script, one, store, name, points, dataDir, turns], {
+      stdio: "inherit"
+    })
   }
 } else {
   const exit = await measure(phase, open, dataset, dataDir, Number(turns)).pipe(

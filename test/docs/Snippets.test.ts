@@ -179,7 +179,7 @@ describe("what the text names", () => {
   it("as an option is one, of a command or of a script", () => {
     const named = documents.flatMap((document) =>
       inlineCode(document).flatMap((code) =>
-        /^(?:docker|npm|npx) /.test(code)
+        /^(?:docker|node|npm|npx) /.test(code)
           ? []
           : Array.from(code.matchAll(/(?<![\w-])--[a-z][a-z-]*/g), ([option]) => ({ document, option }))
       )
