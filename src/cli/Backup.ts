@@ -10,10 +10,10 @@ import { openSqliteReader } from "../sqlite/SqliteReader.js"
 import { numberPragma } from "../sqlite/SqliteSpace.js"
 import { readStoreReport } from "../store/StoreReport.js"
 import { type CliFailure, failure, misuse } from "./CliFailure.js"
-import { dataDirectory, dataDirOption } from "./options/DataDirectory.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { showProgress } from "./terminal/ShowProgress.js"
+import { dataDirectory, dataDirOption } from "./options/DataDirectory.js"
 import { ofStoreFile, openStoreReader, STORE_FILE, storeFile } from "./store/StoreFile.js"
+import { showProgress } from "./terminal/ShowProgress.js"
 import { Terminal } from "./terminal/Terminal.js"
 
 const arguments_ = { file: Args.text({ name: "FILE" }) }

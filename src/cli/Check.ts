@@ -9,6 +9,7 @@ import { hostSteps } from "./check/CheckHost.js"
 import { plainServerSteps, serverSteps } from "./check/CheckServer.js"
 import { type CheckStep, runSteps } from "./check/CheckStep.js"
 import { failure } from "./CliFailure.js"
+import { type CommandHelp, helpOf } from "./Help.js"
 import {
   caOption,
   endpointOptions,
@@ -20,7 +21,6 @@ import {
 } from "./options/ConnectionOptions.js"
 import { dataDirectory, dataDirOption } from "./options/DataDirectory.js"
 import { chooseGenerators, generatorOptions } from "./options/GeneratorOptions.js"
-import { type CommandHelp, helpOf } from "./Help.js"
 
 type CheckedServices =
   | FileSystem.FileSystem

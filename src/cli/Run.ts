@@ -2,7 +2,9 @@ import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { sayDelivered, showStatus, startAgent } from "./agent/Agent.js"
+import { stdoutSender } from "./agent/StdoutSender.js"
 import { toFailure } from "./CliFailure.js"
+import { type CommandHelp, helpOf } from "./Help.js"
 import { logFormat, logFormatOption } from "./options/CommonOptions.js"
 import {
   caOption,
@@ -15,8 +17,6 @@ import {
 } from "./options/ConnectionOptions.js"
 import { dataDirectory, dataDirOption } from "./options/DataDirectory.js"
 import { chooseGenerators, generatorOptions } from "./options/GeneratorOptions.js"
-import { type CommandHelp, helpOf } from "./Help.js"
-import { stdoutSender } from "./agent/StdoutSender.js"
 import { loggerLayer } from "./terminal/Terminal.js"
 
 const options = {

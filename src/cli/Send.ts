@@ -3,7 +3,9 @@ import { Config, Duration, Effect, Either, Option } from "effect"
 import { GenericMetric, metricProblem } from "../domain/GenericMetric.js"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { type Agent, showStatus, startAgent } from "./agent/Agent.js"
+import { flushWhileAcknowledged } from "./agent/Flush.js"
 import { type CliFailure, failure, misuse, toFailure } from "./CliFailure.js"
+import { type CommandHelp, helpOf } from "./Help.js"
 import {
   caOption,
   endpointOptions,
@@ -13,11 +15,9 @@ import {
   readToken,
   tokenOptions
 } from "./options/ConnectionOptions.js"
-import { flushWhileAcknowledged } from "./agent/Flush.js"
 import { noGenerators } from "./options/GeneratorOptions.js"
-import { type CommandHelp, helpOf } from "./Help.js"
-import { loggerLayer } from "./terminal/Terminal.js"
 import { parsed, parseDuration, parseInstant, parsePairs } from "./options/Values.js"
+import { loggerLayer } from "./terminal/Terminal.js"
 
 const arguments_ = {
   origin: Args.text({ name: "ORIGIN" }).pipe(Args.optional),

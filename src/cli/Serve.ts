@@ -1,8 +1,8 @@
 import { Command } from "@effect/cli"
 import { Effect } from "effect"
 import { SOCKET_PATH } from "../wire/Endpoint.js"
-import { logFormat, logFormatOption } from "./options/CommonOptions.js"
 import { type CommandHelp, helpOf } from "./Help.js"
+import { logFormat, logFormatOption } from "./options/CommonOptions.js"
 import { publicOptions, serverOptions, startServer } from "./options/ServerOptions.js"
 import { loggerLayer } from "./terminal/Terminal.js"
 

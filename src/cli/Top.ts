@@ -4,13 +4,13 @@ import { MetricsClient } from "../client/MetricsClient.js"
 import { cutInside, cutToWidth, displayWidth } from "../domain/DisplayWidth.js"
 import { formatAge, formatCompact, formatSize, formatSpan } from "../domain/Units.js"
 import { toFailure } from "./CliFailure.js"
-import { caOption, connectClient, serverOption, tokenOptions } from "./options/ConnectionOptions.js"
-import { followLive } from "./reading/FollowLive.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import { hasScreen, type ScreenLine, takeScreen } from "./terminal/Screen.js"
+import { caOption, connectClient, serverOption, tokenOptions } from "./options/ConnectionOptions.js"
 import { seriesOptions, seriesQuestion } from "./options/SeriesOptions.js"
-import { renderTable } from "./terminal/Table.js"
+import { followLive } from "./reading/FollowLive.js"
 import { nextOrder, TopModel, type TopOrder } from "./reading/TopModel.js"
+import { hasScreen, type ScreenLine, takeScreen } from "./terminal/Screen.js"
+import { renderTable } from "./terminal/Table.js"
 
 const options = { ...seriesOptions, server: serverOption, ...tokenOptions, caFile: caOption }
 

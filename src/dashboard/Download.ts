@@ -1,6 +1,6 @@
+import type { ChartLine } from "./ChartLine.js"
 import { csvOf, type DrawnLine } from "./Csv.js"
 import { colourOf } from "./Palette.js"
-import type { ChartLine } from "./ChartLine.js"
 
 const save = (name: string, content: Blob): void => {
   const link = document.createElement("a")

@@ -1,4 +1,5 @@
 import { aggregates, isAggregate } from "../domain/Aggregate.js"
+import { formatValue } from "../domain/Units.js"
 import type { ChartLine } from "./ChartLine.js"
 import { saveCsv, savePng } from "./Download.js"
 import { element, setText } from "./element.js"
@@ -6,7 +7,6 @@ import type { Page, PageContext, ShownPage } from "./Page.js"
 import { passes, type QueriedSeries, seriesKey, tagText } from "./Points.js"
 import { allSeries, ask, queryPath, type SeriesEntry } from "./Server.js"
 import { formatInstant, TimeChart } from "./TimeChart.js"
-import { formatValue } from "../domain/Units.js"
 import { readView, stepFor, steps, type View, writeView } from "./View.js"
 
 /** Most lines in the chart; further series are counted. */

@@ -1,10 +1,10 @@
+import { formatValue } from "../domain/Units.js"
 import type { ChartLine } from "./ChartLine.js"
 import { element, setText } from "./element.js"
 import type { Feed } from "./Feed.js"
 import { type Point, seriesKey, tagText } from "./Points.js"
 import { ask } from "./Server.js"
 import { TimeChart } from "./TimeChart.js"
-import { formatValue } from "../domain/Units.js"
 
 /** Most lines in one card; the series beyond are counted, not drawn. */
 const maxLines = 16

@@ -1,7 +1,7 @@
+import { formatValue } from "../domain/Units.js"
 import { element, setText } from "./element.js"
 import { passes, type Point, seriesKey, tagText } from "./Points.js"
 import { formatInstant } from "./TimeChart.js"
-import { formatValue } from "../domain/Units.js"
 
 /** Most rows that are shown. */
 const maxRows = 200

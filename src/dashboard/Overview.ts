@@ -1,9 +1,9 @@
+import { formatAge, formatUnit, formatValue } from "../domain/Units.js"
 import { element, setText } from "./element.js"
 import { type CardOptions, LiveCard } from "./LiveCard.js"
 import { NewestTable } from "./NewestTable.js"
 import type { Page, PageContext, ShownPage } from "./Page.js"
 import { passes, type Point } from "./Points.js"
-import { formatAge, formatUnit, formatValue } from "../domain/Units.js"
 
 type CardPlan = Omit<CardOptions, "origin" | "tags">
 

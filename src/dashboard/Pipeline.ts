@@ -1,9 +1,9 @@
+import { formatAge, formatCount, formatUnit } from "../domain/Units.js"
 import { element, setText } from "./element.js"
 import type { Page, PageContext, ShownPage } from "./Page.js"
-import { type Loss, losses, type ServerStatus, status } from "./Server.js"
 import { type Health, Rates, type Sender, sendersOf } from "./Senders.js"
+import { type Loss, losses, type ServerStatus, status } from "./Server.js"
 import { formatInstant, TimeChart } from "./TimeChart.js"
-import { formatAge, formatCount, formatUnit } from "../domain/Units.js"
 
 const pollMillis = 2_000
 

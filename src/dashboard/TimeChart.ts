@@ -1,9 +1,9 @@
 import uPlot from "uplot"
+import { formatUnit, tickSteps, type Unit, unitOf } from "../domain/Units.js"
 import type { ChartLine } from "./ChartLine.js"
 import type { DrawnLine } from "./Csv.js"
 import { element, setText } from "./element.js"
 import { colourOf, dashOf } from "./Palette.js"
-import { formatUnit, tickSteps, type Unit, unitOf } from "../domain/Units.js"
 
 /** How a chart looks and what it does. */
 export interface ChartOptions {

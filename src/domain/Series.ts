@@ -1,5 +1,5 @@
-import { identity, seriesKey, type Tags } from "./Identity.js"
 import type { GenericMetric } from "./GenericMetric.js"
+import { identity, seriesKey, type Tags } from "./Identity.js"
 import type { JsonObject } from "./Json.js"
 
 /** What a series measures; hints for people and other engines, no part of its identity. */

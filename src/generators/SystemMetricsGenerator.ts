@@ -5,6 +5,7 @@ import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { GeneratorError, MetricsGenerator } from "./MetricsGenerator.js"
 import { ProcProbe } from "./system/ProcProbe.js"
+import { SysteminformationProbe } from "./system/SysteminformationProbe.js"
 import {
   checkOptions,
   checkTicks,
@@ -13,7 +14,6 @@ import {
   type SystemSettings
 } from "./system/SystemOptions.js"
 import { type ProbeError, SystemProbe } from "./system/SystemProbe.js"
-import { SysteminformationProbe } from "./system/SysteminformationProbe.js"
 
 /**
  * Watches the host it runs on: processors, load, memory, swap, disks, network,

@@ -4,10 +4,10 @@ import { nextTurn } from "../domain/nextTurn.js"
 import type { PipelineStatus } from "../telemetry/PipelineStatus.js"
 import { type Acceptance, onAccepted } from "./Acceptance.js"
 import { BatchBuilder } from "./batch/BatchBuilder.js"
-import { type Outbox, OutboxError } from "./Outbox.js"
 import { type PackedMetrics, type Packing, packMetric, packMetrics, SpareColumns } from "./batch/PackedMetrics.js"
-import { InvalidMetricError } from "./SenderErrors.js"
 import { SeriesDictionary } from "./batch/SeriesDictionary.js"
+import { type Outbox, OutboxError } from "./Outbox.js"
+import { InvalidMetricError } from "./SenderErrors.js"
 
 /** Takes metrics and commits them to the outbox, those of one turn together. */
 export interface Batcher {

@@ -5,10 +5,10 @@ import { certificateProblem } from "../wire/CertificateProblem.js"
 import { BATCH_MEDIA_TYPE, Offset, Rejected, StreamId } from "../wire/Frames.js"
 import { type FrameSource, nextFrame } from "./delivery/EntryFrame.js"
 import type { JoinedLimit } from "./delivery/JoinedLimit.js"
-import type { Outbox, OutboxError } from "./Outbox.js"
 import type { Positions } from "./delivery/Positions.js"
-import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
 import { retryAfterMillis } from "./delivery/SocketConnector.js"
+import type { Outbox, OutboxError } from "./Outbox.js"
+import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
 
 /** Time for one request, its answer's body included. */
 export const HTTP_TIMEOUT = Duration.seconds(15)

@@ -1,11 +1,11 @@
 import { Effect, Layer } from "effect"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
-import { randomId, randomUuid } from "./outbox/Entropy.js"
 import { type DeadLetter, Outbox, OutboxError, type OutboxLimits } from "./Outbox.js"
+import { randomId, randomUuid } from "./outbox/Entropy.js"
 import type { OutboxStorage, StoredBatch } from "./outbox/OutboxStorage.js"
-import { checkSenderName } from "./SenderName.js"
 import { makeStoredOutbox } from "./outbox/StoredOutbox.js"
+import { checkSenderName } from "./SenderName.js"
 
 const defaults: OutboxLimits = { maxBytes: 64 * 1_048_576, overflow: "block", maxDeadLetters: 1_000, maxLosses: 1_000 }
 

@@ -14,10 +14,10 @@ import {
 import { type FrameSource, nextFrame, type OutgoingFrame } from "./delivery/EntryFrame.js"
 import { joinAcks } from "./delivery/joinAcks.js"
 import type { JoinedLimit } from "./delivery/JoinedLimit.js"
-import type { Outbox, OutboxError, OutboxStream } from "./Outbox.js"
 import type { Positions } from "./delivery/Positions.js"
-import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
 import { type SocketConnection, SocketConnector, type SocketError } from "./delivery/SocketConnector.js"
+import type { Outbox, OutboxError, OutboxStream } from "./Outbox.js"
+import { DeliveryFailure, DeliveryRefused } from "./SenderErrors.js"
 
 /** Time for the handshake, and for the answer to `hello`. */
 export const SOCKET_TIMEOUT = Duration.seconds(5)

@@ -6,13 +6,13 @@ import { sqliteFileError, type SqliteFileReason, sqliteReason } from "../sqlite/
 import type { Loss } from "../telemetry/Loss.js"
 import { LossLedger } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
+import { Outbox, OutboxError, type OutboxLimits } from "./Outbox.js"
 import { type DiskSpace, diskSpaceOf } from "./outbox/DiskReserve.js"
 import { randomId, randomUuid } from "./outbox/Entropy.js"
-import { Outbox, OutboxError, type OutboxLimits } from "./Outbox.js"
 import { OUTBOX_APPLICATION_ID, outboxMigrations } from "./outbox/OutboxSchema.js"
-import { checkSenderName } from "./SenderName.js"
 import { makeSqliteOutboxStorage, readOutboxState } from "./outbox/SqliteOutboxStorage.js"
 import { lossRecord, makeStoredOutbox } from "./outbox/StoredOutbox.js"
+import { checkSenderName } from "./SenderName.js"
 
 /** Where a {@link SqliteOutbox} is and how it bounds itself. */
 export interface SqliteOutboxOptions extends Partial<OutboxLimits> {

@@ -5,8 +5,8 @@ import type { Auth } from "./Auth.js"
 import type { Door } from "./door/Door.js"
 import type { Incidents } from "./door/Incidents.js"
 import type { InFlight } from "./door/InFlight.js"
-import type { ServerCounters } from "./ServerCounters.js"
 import type { StreamWays } from "./ingest/StreamWays.js"
+import type { ServerCounters } from "./ServerCounters.js"
 
 /** What the handlers of one server share. */
 export interface ServerParts {

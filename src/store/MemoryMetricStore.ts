@@ -1,7 +1,7 @@
 import { Clock, Effect, Either, Layer } from "effect"
+import { nextTurn } from "../domain/nextTurn.js"
 import type { Points } from "../domain/Series.js"
 import { type Columns, dropBefore, pointsFrom, timeSpan } from "./Columns.js"
-import { type Learn, listLatest, listSeries } from "./series/listSeries.js"
 import { LiveFeed } from "./LiveFeed.js"
 import {
   type CommitResult,
@@ -15,14 +15,14 @@ import {
   StreamOwnedError,
   type StreamWriter
 } from "./MetricStore.js"
-import { nextTurn } from "../domain/nextTurn.js"
-import { DEFAULT_MAX_SERIES, placePoints } from "./series/placePoints.js"
 import { answerText } from "./query/AnswerText.js"
-import { TextMemory } from "./query/TextMemory.js"
 import { startQuery } from "./query/QueryRun.js"
 import { learnHere, makeSeriesMatcher, type SeriesMatcher } from "./query/SeriesMatcher.js"
+import { TextMemory } from "./query/TextMemory.js"
 import { DEFAULT_MAX_LOSSES } from "./retention/Prune.js"
 import { RetentionAges, type RetentionOptions, withoutPoints } from "./retention/RetentionAges.js"
+import { type Learn, listLatest, listSeries } from "./series/listSeries.js"
+import { DEFAULT_MAX_SERIES, placePoints } from "./series/placePoints.js"
 import { SeriesIndex } from "./series/SeriesIndex.js"
 import { storeId } from "./StoreId.js"
 import { admit, admitSkip, firstOwned, lateLosses, lossesOf, newStream, type StreamState } from "./StreamRules.js"

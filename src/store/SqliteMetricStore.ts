@@ -5,13 +5,14 @@ import type { Points, Series } from "../domain/Series.js"
 import { SqliteFile, type SqliteFileError } from "../sqlite/SqliteFile.js"
 import { fileBytes, numberPragma, returnPages, usedBytes } from "../sqlite/SqliteSpace.js"
 import { ChunkTable } from "./chunk/ChunkTable.js"
-import { type Columns, pointsFrom } from "./Columns.js"
-import { expirePoints } from "./retention/Expire.js"
 import { catchUpRollups, keepFlushing, wantsFlush } from "./chunk/Flush.js"
+import { RollupQueue } from "./chunk/RollupQueue.js"
+import { type Columns, pointsFrom } from "./Columns.js"
+import { LiveFeed } from "./LiveFeed.js"
 import { type GroupCommit, makeGroupCommit, storeClosed, storeError } from "./log/GroupCommit.js"
 import { Head } from "./log/Head.js"
-import { LiveFeed } from "./LiveFeed.js"
 import { encodeLogRow, logRowCrc } from "./log/LogRow.js"
+import { watchWrites } from "./log/WriteWatch.js"
 import {
   type CommitResult,
   MetricStore,
@@ -21,19 +22,18 @@ import {
   StreamOwnedError,
   type StreamWriter
 } from "./MetricStore.js"
-import { DEFAULT_MAX_SERIES, placePoints } from "./series/placePoints.js"
+import { makeStoreReader } from "./query/StoreReader.js"
+import { expirePoints } from "./retention/Expire.js"
 import { DEFAULT_MAX_LOSSES, pruneSenders } from "./retention/Prune.js"
 import { RetentionAges, type RetentionOptions, withoutPoints } from "./retention/RetentionAges.js"
-import { RollupQueue } from "./chunk/RollupQueue.js"
+import { DEFAULT_MAX_SERIES, placePoints } from "./series/placePoints.js"
 import { SeriesIndex } from "./series/SeriesIndex.js"
-import { makeStoreReader } from "./query/StoreReader.js"
 import { StoreFaults } from "./StoreFaults.js"
 import { storeId } from "./StoreId.js"
 import type { FlushLimits, StoreParts } from "./StoreParts.js"
 import { STORE_APPLICATION_ID, storeMigrations } from "./StoreSchema.js"
 import { loadStore } from "./StoreStart.js"
 import { prepareStatements } from "./StoreStatements.js"
-import { watchWrites } from "./log/WriteWatch.js"
 import { admit, admitSkip, firstOwned, lateLosses, lossesOf, newStream, type StreamState } from "./StreamRules.js"
 
 /** Where a {@link SqliteMetricStore} keeps its file. */

@@ -1,5 +1,5 @@
-import { BEYOND_RETENTION } from "./retention/RetentionAges.js"
 import type { CollectorLoss, Rejection, StoredLoss, StreamBatch, StreamWriter } from "./MetricStore.js"
+import { BEYOND_RETENTION } from "./retention/RetentionAges.js"
 
 /** What a store keeps of a stream, beside its rejections. */
 export interface StreamState {

@@ -2,6 +2,7 @@ import { Effect, Fiber, Layer } from "effect"
 import * as assert from "node:assert/strict"
 import { GenericMetric } from "../domain/GenericMetric.js"
 import { BatchBuilder } from "../sender/batch/BatchBuilder.js"
+import { SeriesDictionary } from "../sender/batch/SeriesDictionary.js"
 import {
   BATCH_OVERHEAD,
   type NewBatch,
@@ -10,7 +11,6 @@ import {
   type OutboxError,
   type OutboxLimits
 } from "../sender/Outbox.js"
-import { SeriesDictionary } from "../sender/batch/SeriesDictionary.js"
 import { type Loss, LossLedger, type LossReason } from "../telemetry/LossLedger.js"
 import { PipelineStatus } from "../telemetry/PipelineStatus.js"
 

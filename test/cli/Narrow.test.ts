@@ -1,10 +1,10 @@
 import { FastCheck } from "effect"
 import * as assert from "node:assert/strict"
 import { describe, it } from "vitest"
-import { renderFields } from "../../src/cli/terminal/Fields.js"
-import { foldWords } from "../../src/cli/terminal/Fold.js"
 import { answerText } from "../../src/cli/Query.js"
 import { pointText } from "../../src/cli/Tail.js"
+import { renderFields } from "../../src/cli/terminal/Fields.js"
+import { foldWords } from "../../src/cli/terminal/Fold.js"
 import { displayWidth } from "../../src/domain/DisplayWidth.js"
 
 const at = Date.UTC(2026, 0, 31, 12)

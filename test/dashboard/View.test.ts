@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { aggregates } from "../../src/domain/Aggregate.js"
 import { readView, stepFor, steps, type View, writeView } from "../../src/dashboard/View.js"
+import { aggregates } from "../../src/domain/Aggregate.js"
 
 const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 })
 const view: fc.Arbitrary<View> = fc.record({

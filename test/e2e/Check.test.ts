@@ -4,8 +4,8 @@ import * as assert from "node:assert/strict"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { foreignServer } from "../sender/ForeignServer.js"
-import { refusableProxy } from "./RefusableProxy.js"
 import { directory, run, serve } from "./Program.js"
+import { refusableProxy } from "./RefusableProxy.js"
 
 /** What each step came to, as `{name: [verdict, what it says]}`; advice is joined to it. */
 const stepsOf = (stdout: string): { readonly [name: string]: readonly [verdict: string, says: string] } => {

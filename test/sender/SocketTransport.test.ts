@@ -1,18 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Fiber, Layer, Option, TestClock } from "effect"
+import { WebSocketServer } from "ws"
+import { SeriesDictionary } from "../../src/sender/batch/SeriesDictionary.js"
 import { JoinedLimit } from "../../src/sender/delivery/JoinedLimit.js"
+import { makePositions } from "../../src/sender/delivery/Positions.js"
+import { SocketConnector } from "../../src/sender/delivery/SocketConnector.js"
 import { MemoryOutbox } from "../../src/sender/MemoryOutbox.js"
 import { Outbox } from "../../src/sender/Outbox.js"
-import { makePositions } from "../../src/sender/delivery/Positions.js"
-import { SeriesDictionary } from "../../src/sender/batch/SeriesDictionary.js"
-import { SocketConnector } from "../../src/sender/delivery/SocketConnector.js"
 import { deliverOverSocket, LONGEST_SILENCE, openSession, WATCH_STEP } from "../../src/sender/SocketTransport.js"
 import { LossLedger } from "../../src/telemetry/LossLedger.js"
 import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
-import { decodeClientFrame } from "../../src/wire/Frames.js"
 import { makeFakeServer } from "../../src/testing/FakeServer.js"
 import { suiteBatch } from "../../src/testing/OutboxSuite.js"
-import { WebSocketServer } from "ws"
+import { decodeClientFrame } from "../../src/wire/Frames.js"
 
 const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 

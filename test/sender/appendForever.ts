@@ -4,8 +4,8 @@
  */
 import { Effect } from "effect"
 import * as fs from "node:fs"
-import { Outbox } from "../../src/sender/Outbox.js"
 import { SeriesDictionary } from "../../src/sender/batch/SeriesDictionary.js"
+import { Outbox } from "../../src/sender/Outbox.js"
 import { SqliteOutbox } from "../../src/sender/SqliteOutbox.js"
 import { suiteBatch } from "../../src/testing/OutboxSuite.js"
 

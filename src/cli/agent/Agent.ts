@@ -11,8 +11,8 @@ import { type PipelineSnapshot, PipelineStatus } from "../../telemetry/PipelineS
 import { type CliFailure, messageOf, misuse } from "../CliFailure.js"
 import { Extensions } from "../Extensions.js"
 import type { GeneratorChoice } from "../options/GeneratorOptions.js"
-import { withGlobalTags } from "./GlobalTags.js"
 import { liveScope, Terminal } from "../terminal/Terminal.js"
+import { withGlobalTags } from "./GlobalTags.js"
 
 /** A collector that is running in this process. */
 export interface Agent {

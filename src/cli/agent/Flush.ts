@@ -1,6 +1,6 @@
 import { Duration, Effect, Ref, Schedule } from "effect"
-import type { Agent } from "./Agent.js"
 import { type CliFailure, failure, toFailure } from "../CliFailure.js"
+import type { Agent } from "./Agent.js"
 
 /**
  * Waits until all is acknowledged, as long as acknowledgements keep coming:

@@ -6,9 +6,9 @@ import type { MetricsGenerator } from "../../generators/MetricsGenerator.js"
 import { openOutboxFile } from "../../sender/outbox/OutboxFile.js"
 import { DEFAULT_OUTBOX_BYTES, OUTBOX_FILE } from "../../sender/SqliteOutbox.js"
 import { makeDirectory } from "../../sqlite/makeDirectory.js"
-import type { CheckStep, Found } from "./CheckStep.js"
 import { failure, toFailure } from "../CliFailure.js"
 import { configurationSources } from "../options/Configuration.js"
+import type { CheckStep, Found } from "./CheckStep.js"
 
 /** How long a generator may take to its first metric. */
 const firstMetricWithin = "10 seconds"

@@ -1,17 +1,17 @@
 import { HttpClient } from "@effect/platform"
 import { Clock, Effect, Either, type Redacted } from "effect"
 import { MetricsClient } from "../../client/MetricsClient.js"
-import { randomId } from "../../sender/outbox/Entropy.js"
+import { SocketConnector } from "../../sender/delivery/SocketConnector.js"
 import { postFrame, postText } from "../../sender/HttpTransport.js"
+import { randomId } from "../../sender/outbox/Entropy.js"
 import { readPlainAnswer } from "../../sender/plain/PlainAnswer.js"
 import { openPlainSocket } from "../../sender/plain/PlainSocket.js"
 import { DeliveryRefused } from "../../sender/SenderErrors.js"
-import { SocketConnector } from "../../sender/delivery/SocketConnector.js"
 import { authorization, ofSocketError, probeSocket, within } from "../../sender/SocketTransport.js"
 import type { Endpoint } from "../../wire/Endpoint.js"
 import { encodeFrame } from "../../wire/Frames.js"
-import type { CheckStep } from "./CheckStep.js"
 import { failure } from "../CliFailure.js"
+import type { CheckStep } from "./CheckStep.js"
 
 /** Clocks further apart than this make dashboards and queries by time misleading. */
 const maxClockDifference = 5000

@@ -10,11 +10,11 @@ import type { RetentionOptions } from "../../store/retention/RetentionAges.js"
 import { SqliteMetricStore } from "../../store/SqliteMetricStore.js"
 import type { PipelineSnapshot } from "../../telemetry/PipelineStatus.js"
 import { type CliFailure, misuse, toFailure } from "../CliFailure.js"
+import { dashboardFiles, packageInfo } from "../PackageFiles.js"
+import { preferMainThread } from "../preferMainThread.js"
 import { configuredList } from "./Configuration.js"
 import { readToken, tokenOptions } from "./ConnectionOptions.js"
 import { dataDirectory, dataDirOption } from "./DataDirectory.js"
-import { dashboardFiles, packageInfo } from "../PackageFiles.js"
-import { preferMainThread } from "../preferMainThread.js"
 import { parsed, parseDuration, parseSize } from "./Values.js"
 
 /** Options of every command that runs a server. */

@@ -8,8 +8,8 @@ import {
   retryDeadLetters
 } from "../../sender/outbox/DeadLetterFile.js"
 import { type CliFailure, failure, misuse } from "../CliFailure.js"
-import { dataDirOption } from "../options/DataDirectory.js"
 import { type CommandHelp, groupHelp, helpOf } from "../Help.js"
+import { dataDirOption } from "../options/DataDirectory.js"
 import { existingOutbox, formatOption, ofOutboxError } from "../options/OutboxOptions.js"
 import { stdoutWidth } from "../terminal/Stdout.js"
 import { renderTable } from "../terminal/Table.js"

@@ -3,7 +3,9 @@ import { Config, Console, Duration, Effect, Option } from "effect"
 import { GenericMetricsSender } from "../../sender/GenericMetricsSender.js"
 import { OutboxError } from "../../sender/Outbox.js"
 import { startAgent } from "../agent/Agent.js"
+import { flushWhileAcknowledged } from "../agent/Flush.js"
 import { toFailure } from "../CliFailure.js"
+import { type CommandHelp, helpOf } from "../Help.js"
 import {
   caOption,
   endpointOptions,
@@ -14,13 +16,11 @@ import {
   tokenOptions
 } from "../options/ConnectionOptions.js"
 import { dataDirOption } from "../options/DataDirectory.js"
-import { flushWhileAcknowledged } from "../agent/Flush.js"
 import { noGenerators } from "../options/GeneratorOptions.js"
-import { type CommandHelp, helpOf } from "../Help.js"
 import { existingOutbox, ofOutboxError } from "../options/OutboxOptions.js"
+import { parsed, parseDuration } from "../options/Values.js"
 import { showProgress } from "../terminal/ShowProgress.js"
 import { loggerLayer } from "../terminal/Terminal.js"
-import { parsed, parseDuration } from "../options/Values.js"
 
 const options = {
   ...endpointOptions,

@@ -7,10 +7,10 @@ import { makeSeries } from "../../domain/Series.js"
 import { formatIso } from "../../domain/Timestamp.js"
 import { isOverflow, originalSeries } from "../../store/series/Overflow.js"
 import type { QueryResult, SeriesEntry } from "../../wire/Api.js"
-import type { MetricsFormat } from "./ImportRecords.js"
-import { csvSeries } from "./MetricsCsv.js"
 import { withPatience } from "../options/Patience.js"
 import type { Terminal } from "../terminal/Terminal.js"
+import type { MetricsFormat } from "./ImportRecords.js"
+import { csvSeries } from "./MetricsCsv.js"
 
 /** Which points are exported: those of `from` ≤ t < `to`, ms since the epoch. */
 export interface ExportRange {

@@ -15,8 +15,8 @@ import { LastKnown } from "./LastKnown.js"
 import { type InterfaceCounters, networkRates } from "./NetworkRates.js"
 import { oneMountADevice } from "./oneMountADevice.js"
 import { makeKeeps, type SystemFilters, type SystemKeeps } from "./SystemFilters.js"
-import { ProbeError, SystemProbe } from "./SystemProbe.js"
 import { loadPackage, type Package } from "./SysteminformationPackage.js"
+import { ProbeError, SystemProbe } from "./SystemProbe.js"
 
 /** Options of {@link SysteminformationProbe}. */
 export interface SysteminformationProbeOptions extends SystemFilters {

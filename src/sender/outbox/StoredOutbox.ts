@@ -2,8 +2,6 @@ import { Clock, Effect } from "effect"
 import type { Loss } from "../../telemetry/Loss.js"
 import { LossLedger } from "../../telemetry/LossLedger.js"
 import { PipelineStatus } from "../../telemetry/PipelineStatus.js"
-import { readDeadPoints } from "./DeadPoints.js"
-import { LossRecords } from "./LossRecords.js"
 import {
   BATCH_OVERHEAD,
   type DeadLetter,
@@ -16,6 +14,8 @@ import {
   type PlainAccount,
   type SkippedRange
 } from "../Outbox.js"
+import { readDeadPoints } from "./DeadPoints.js"
+import { LossRecords } from "./LossRecords.js"
 import type { OutboxChange, OutboxStorage, StoredBatch, StoredBatchHead, StoredStream } from "./OutboxStorage.js"
 import { addRange, coveredOffsets, rangeAt, rangesFrom } from "./SkippedRanges.js"
 

@@ -1,7 +1,7 @@
 import { Either, Schema } from "effect"
 import { parseJson } from "../../wire/Frames.js"
-import { DeliveryFailure, DeliveryRefused } from "../SenderErrors.js"
 import { readFailure } from "../HttpTransport.js"
+import { DeliveryFailure, DeliveryRefused } from "../SenderErrors.js"
 
 /** What a server said of the metrics of one body or frame. */
 export interface PlainVerdict {

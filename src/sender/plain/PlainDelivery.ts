@@ -1,11 +1,11 @@
 import { Effect } from "effect"
 import type { LossLedger } from "../../telemetry/LossLedger.js"
 import type { PipelineStatus } from "../../telemetry/PipelineStatus.js"
+import type { Outgoing, Positions } from "../delivery/Positions.js"
 import type { Outbox, OutboxError } from "../Outbox.js"
+import type { DeliveryRefused } from "../SenderErrors.js"
 import type { PlainVerdict } from "./PlainAnswer.js"
 import { type PlainFormat, type PlainPiece, readPieces } from "./PlainPieces.js"
-import type { Outgoing, Positions } from "../delivery/Positions.js"
-import type { DeliveryRefused } from "../SenderErrors.js"
 import { makeUnverified } from "./Unverified.js"
 
 /** What plain mode does with a piece, whichever way it leaves. */

@@ -1,8 +1,8 @@
 import { Effect } from "effect"
+import type { TransportFailure } from "../delivery/Transports.js"
 import { type HttpTransportOptions, postText } from "../HttpTransport.js"
 import { readPlainAnswer } from "./PlainAnswer.js"
 import type { PlainDelivery } from "./PlainDelivery.js"
-import type { TransportFailure } from "../delivery/Transports.js"
 
 /**
  * Delivers in plain mode over HTTP, one request after the other, and waits for

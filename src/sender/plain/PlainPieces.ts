@@ -1,9 +1,9 @@
 import { Effect } from "effect"
 import { type GenericMetric, toWire } from "../../domain/GenericMetric.js"
 import { toTimeseriesFormat } from "../../domain/TimeseriesPoint.js"
-import { readBatchMetrics } from "../outbox/DeadPoints.js"
-import type { Outbox, OutboxError } from "../Outbox.js"
 import type { Outgoing } from "../delivery/Positions.js"
+import type { Outbox, OutboxError } from "../Outbox.js"
+import { readBatchMetrics } from "../outbox/DeadPoints.js"
 
 /** In which form plain mode writes a metric: as `GenericMetric`, or as a point of a time-series database. */
 export type PlainFormat = "generic" | "timeseries"

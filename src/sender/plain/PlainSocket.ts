@@ -1,9 +1,7 @@
 import { Duration, Effect, type Scope } from "effect"
-import { readPlainReply } from "./PlainAnswer.js"
-import type { PlainDelivery } from "./PlainDelivery.js"
-import type { PlainPiece } from "./PlainPieces.js"
-import { DeliveryFailure } from "../SenderErrors.js"
 import type { SocketConnection } from "../delivery/SocketConnector.js"
+import type { TransportFailure } from "../delivery/Transports.js"
+import { DeliveryFailure } from "../SenderErrors.js"
 import {
   LONGEST_SILENCE,
   ofSocketError,
@@ -13,7 +11,9 @@ import {
   WATCH_STEP,
   within
 } from "../SocketTransport.js"
-import type { TransportFailure } from "../delivery/Transports.js"
+import { readPlainReply } from "./PlainAnswer.js"
+import type { PlainDelivery } from "./PlainDelivery.js"
+import type { PlainPiece } from "./PlainPieces.js"
 
 /** How long a server that has never answered a frame is given to answer the first one of a connection. */
 export const ANSWER_PATIENCE = Duration.seconds(2)

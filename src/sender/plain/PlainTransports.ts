@@ -1,10 +1,10 @@
 import { Effect } from "effect"
+import type { Transports } from "../delivery/Transports.js"
 import type { HttpTransportOptions } from "../HttpTransport.js"
+import type { SocketTransportOptions } from "../SocketTransport.js"
 import type { PlainDelivery } from "./PlainDelivery.js"
 import { deliverPlainOverHttp } from "./PlainHttp.js"
 import { deliverPlainOverSocket, openPlainSocket, type PlainServer } from "./PlainSocket.js"
-import type { SocketTransportOptions } from "../SocketTransport.js"
-import type { Transports } from "../delivery/Transports.js"
 
 /** Plain metrics as JSON, to a server that keeps no account of offsets: at least once, and what is in doubt written down. */
 export const plainTransports = (

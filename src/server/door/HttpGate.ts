@@ -2,10 +2,10 @@ import { HttpApiError, type HttpApp, HttpServerError, HttpServerRequest, HttpSer
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Cause, Effect, Option } from "effect"
 import { SOCKET_PATH } from "../../wire/Endpoint.js"
-import { allowedMethods } from "./AllowedMethods.js"
-import { refusedResponse } from "../Refused.js"
 import { discardRequestBody } from "../ingest/RequestBody.js"
+import { refusedResponse } from "../Refused.js"
 import type { ServerParts } from "../ServerParts.js"
+import { allowedMethods } from "./AllowedMethods.js"
 
 // Open to everybody: health checks, logging in, the dashboard's files, the
 // description of the API. The router reads a path more generously than this

@@ -3,10 +3,10 @@ import * as Http from "node:http"
 import * as Https from "node:https"
 import type { DropArgument, Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { listenError, ServerError } from "../ServerError.js"
 import { declineUpgrade, wantsWebSocket } from "./declineUpgrade.js"
 import type { Incidents } from "./Incidents.js"
 import { RequestTurns, type Turn } from "./RequestTurns.js"
-import { listenError, ServerError } from "../ServerError.js"
 
 /** Certificate and key, as the contents of their PEM files. */
 export interface TlsFiles {

@@ -6,11 +6,11 @@ import type { BatchAnswer, GapAnswer, PlainAnswer } from "../../wire/Api.js"
 import { applyDefinitions, type BatchFrame, type Dictionary } from "../../wire/BatchCodec.js"
 import { BATCH_MEDIA_TYPE, decodeClientValue, Offset, parseJson, SenderId, type Skip } from "../../wire/Frames.js"
 import { commitBatch, commitSkip, isPassing, prepareBatch, storeProblem } from "../Ingest.js"
+import { jsonText, Refused, refusedResponse } from "../Refused.js"
+import type { ServerParts } from "../ServerParts.js"
 import { isTooNested } from "./isTooNested.js"
 import { takePlain } from "./PlainMode.js"
 import { PlainReader } from "./PlainReader.js"
-import { jsonText, Refused, refusedResponse } from "../Refused.js"
-import type { ServerParts } from "../ServerParts.js"
 
 /**
  * Most points of a batch, which is checked and committed in one turn. Our own senders join at most 256 KiB into a

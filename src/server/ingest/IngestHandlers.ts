@@ -2,9 +2,9 @@ import { HttpApiBuilder } from "@effect/platform"
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Effect, Either } from "effect"
 import { Api } from "../../wire/Api.js"
+import type { ServerParts } from "../ServerParts.js"
 import { bodyKind, makeBodyIngest } from "./BodyIngest.js"
 import { discardRequestBody, withRequestBody } from "./RequestBody.js"
-import type { ServerParts } from "../ServerParts.js"
 
 /** `POST /api/metrics`: reads the body, and hands it to the ingest. */
 export const ingestHandlers = (parts: ServerParts) => {

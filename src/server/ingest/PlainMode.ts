@@ -1,10 +1,10 @@
 import { Clock, Effect } from "effect"
+import { nextTurn } from "../../domain/nextTurn.js"
 import type { MetricStore, StoreError } from "../../store/MetricStore.js"
 import type { PlainAnswer } from "../../wire/Api.js"
-import { nextTurn } from "../../domain/nextTurn.js"
-import { MAX_EXPLAINED, noPoints, type PlainPoints, type PlainReader } from "./PlainReader.js"
 import { Refused } from "../Refused.js"
 import type { ServerCounters } from "../ServerCounters.js"
+import { MAX_EXPLAINED, noPoints, type PlainPoints, type PlainReader } from "./PlainReader.js"
 
 // Work done in one turn of the event loop, in good items: about 1 ms. A bad
 // one takes as long as twenty where all that is wrong with it is told.

@@ -1,8 +1,8 @@
 import { Effect } from "effect"
 import type { IncomingMessage } from "node:http"
 import type { InFlight } from "../door/InFlight.js"
-import { inflate } from "./inflate.js"
 import { Refused, serverBusy, tooLarge } from "../Refused.js"
+import { inflate } from "./inflate.js"
 
 // A client that still sends reads no answer: what is past the limit is read
 // and thrown away, up to this many bytes, so that it sees the 413.

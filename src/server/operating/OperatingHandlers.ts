@@ -1,14 +1,14 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Clock, Effect, Either } from "effect"
 import { Api, type ServerStatus } from "../../wire/Api.js"
-import { lossEntry } from "../reading/AnswerJson.js"
 import { storeProblem } from "../Ingest.js"
-import { processUse } from "./processUse.js"
+import { lossEntry } from "../reading/AnswerJson.js"
 import { parseLosses, parseScrape, parseStatus } from "../reading/QueryParameters.js"
 import { badParameter, parametersOf, refuseReading } from "../reading/ReadingHandlers.js"
 import { jsonText, refusedResponse } from "../Refused.js"
-import type { Scrape } from "./Scrape.js"
 import type { ServerParts } from "../ServerParts.js"
+import { processUse } from "./processUse.js"
+import type { Scrape } from "./Scrape.js"
 
 /** How long `/readyz` waits for the store. */
 const readyTimeout = "5 seconds"

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { nextTurn } from "../../domain/nextTurn.js"
 import type { LatestPoint, StoreStats } from "../../store/MetricStore.js"
+import type { ServerCounters } from "../ServerCounters.js"
 import { DURATION_BOUNDS } from "./CommitDurations.js"
 import {
   Exposition,
@@ -10,7 +11,6 @@ import {
   labelsText,
   type Sample
 } from "./Exposition.js"
-import type { ServerCounters } from "../ServerCounters.js"
 
 /** What the process of the server takes of its machine. */
 export interface ProcessUse {

@@ -1,12 +1,12 @@
 import type { HttpServerResponse } from "@effect/platform"
 import { Clock, Effect, type Scope } from "effect"
 import type { QueryError, SeriesFilter, StoreError } from "../../store/MetricStore.js"
+import { makeWrittenAnswers } from "../reading/WrittenAnswers.js"
+import type { Refused } from "../Refused.js"
+import type { ServerParts } from "../ServerParts.js"
 import { acceptedFormat, type ExpositionFormat, expositionTypes } from "./Exposition.js"
 import { processUse } from "./processUse.js"
 import { prometheusText } from "./PrometheusText.js"
-import type { Refused } from "../Refused.js"
-import type { ServerParts } from "../ServerParts.js"
-import { makeWrittenAnswers } from "../reading/WrittenAnswers.js"
 
 /** Answers `/metrics`; `accept` is the header of this name. */
 export type Scrape = (

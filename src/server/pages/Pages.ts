@@ -3,9 +3,9 @@ import { Context, Effect, Layer } from "effect"
 import { onceForAll } from "../../domain/onceForAll.js"
 import { Api } from "../../wire/Api.js"
 import { HTTP_PATH, SOCKET_PATH } from "../../wire/Endpoint.js"
-import { makeDashboardFiles, notFound } from "./DashboardFiles.js"
 import { refusedResponse } from "../Refused.js"
 import type { ServerParts } from "../ServerParts.js"
+import { makeDashboardFiles, notFound } from "./DashboardFiles.js"
 import { makeStaticPage, type StaticPage } from "./StaticPage.js"
 
 const always = {

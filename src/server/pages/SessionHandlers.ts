@@ -4,8 +4,8 @@ import { Effect, Either } from "effect"
 import { Api } from "../../wire/Api.js"
 import { parseJson } from "../../wire/Frames.js"
 import { SESSION_COOKIE, SESSION_SECONDS } from "../Auth.js"
-import { Refused, refusedResponse } from "../Refused.js"
 import { discardRequestBody, withRequestBody } from "../ingest/RequestBody.js"
+import { Refused, refusedResponse } from "../Refused.js"
 import type { ServerParts } from "../ServerParts.js"
 
 const maxLoginBytes = 8_192

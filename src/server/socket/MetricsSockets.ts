@@ -4,10 +4,10 @@ import type { Duplex } from "node:stream"
 import { WebSocketServer } from "ws"
 import { SOCKET_PATH } from "../../wire/Endpoint.js"
 import { CLOSE_SUPERSEDED, SUBPROTOCOL } from "../../wire/Frames.js"
-import { makeBatchSession } from "./BatchSession.js"
-import { makePlainSession } from "./PlainSession.js"
 import { PlainReader } from "../ingest/PlainReader.js"
 import type { ServerParts } from "../ServerParts.js"
+import { makeBatchSession } from "./BatchSession.js"
+import { makePlainSession } from "./PlainSession.js"
 import { serveConnection, type ServedSocket, type SocketConnection } from "./SocketConnection.js"
 
 /** The WebSocket side of a server. */

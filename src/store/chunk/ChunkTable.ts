@@ -1,7 +1,10 @@
 import type Sqlite from "better-sqlite3"
 import { Either } from "effect"
+import type { HeadSeries } from "../log/Head.js"
 import { type ChunkSummary, encodeChunk } from "./Chunk.js"
+import { type ChunkPlace, ChunkReader } from "./ChunkReader.js"
 import { encodeFields } from "./FieldsBlob.js"
+import { type RollupBacklog, RollupTable } from "./RollupTable.js"
 import {
   DAY,
   dayOf,
@@ -12,9 +15,6 @@ import {
   sortByTime,
   splitByDay
 } from "./SeriesColumns.js"
-import type { HeadSeries } from "../log/Head.js"
-import { type ChunkPlace, ChunkReader } from "./ChunkReader.js"
-import { type RollupBacklog, RollupTable } from "./RollupTable.js"
 
 interface Tail {
   readonly id: number

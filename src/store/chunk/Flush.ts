@@ -1,11 +1,11 @@
 import { Clock, Effect } from "effect"
-import { dayOf } from "./SeriesColumns.js"
+import { nextTurn } from "../../domain/nextTurn.js"
 import { storeError } from "../log/GroupCommit.js"
 import type { HeadSeries } from "../log/Head.js"
 import type { StoreError } from "../MetricStore.js"
-import { nextTurn } from "../../domain/nextTurn.js"
-import { type SeriesDay, sliceOf } from "./RollupQueue.js"
 import type { StoreParts } from "../StoreParts.js"
+import { type SeriesDay, sliceOf } from "./RollupQueue.js"
+import { dayOf } from "./SeriesColumns.js"
 
 /** How long to leave a file alone that could not be written. */
 const retryAfter = "1 minute"

@@ -1,10 +1,10 @@
 import type Sqlite from "better-sqlite3"
 import { Either } from "effect"
 import { PointBuffer } from "./Chunk.js"
+import type { ChunkReader } from "./ChunkReader.js"
 import { DayRollup } from "./DayRollup.js"
 import { decodeRollup, encodeRollup } from "./RollupBlob.js"
 import { DAY } from "./SeriesColumns.js"
-import type { ChunkReader } from "./ChunkReader.js"
 
 /** A rollup as it is stored: it holds the points of all chunks of its day up to `upTo`. */
 export interface StoredRollup {

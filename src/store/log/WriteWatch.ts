@@ -1,6 +1,6 @@
 import { Clock, Duration, Effect, type Scope } from "effect"
-import type { GroupCommit } from "./GroupCommit.js"
 import type { StoreError } from "../MetricStore.js"
+import type { GroupCommit } from "./GroupCommit.js"
 
 /** How often a file that could not be written is tried. */
 const probeEvery = Duration.seconds(5)

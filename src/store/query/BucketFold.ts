@@ -3,12 +3,12 @@ import type { Aggregate } from "../../domain/Aggregate.js"
 import { makeSeries, type Series } from "../../domain/Series.js"
 import { type DayRollup, MINUTE } from "../chunk/DayRollup.js"
 import { DAY } from "../chunk/SeriesColumns.js"
+import { type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "../MetricStore.js"
 import { BucketColumns } from "./BucketColumns.js"
 import type { ColumnRoom } from "./ColumnRoom.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
 import type { InSlices } from "./InSlices.js"
 import { quantileOf } from "./quantileOf.js"
-import { type Buckets, type QueryAnswer, QueryError, type SeriesPoints } from "../MetricStore.js"
 
 interface Group {
   readonly series: Series

@@ -1,7 +1,7 @@
 import { Effect, type Scope } from "effect"
+import { nextTurn } from "../../domain/nextTurn.js"
 import { storeClosed, storeError } from "../log/GroupCommit.js"
 import type { StoreError } from "../MetricStore.js"
-import { nextTurn } from "../../domain/nextTurn.js"
 import { answerText } from "./AnswerText.js"
 import { judgePatterns } from "./PatternJudge.js"
 import type { QueryRunner } from "./QueryRunner.js"

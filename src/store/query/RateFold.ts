@@ -1,10 +1,10 @@
 import { Either } from "effect"
 import type { JsonObject } from "../../domain/Json.js"
 import type { Series } from "../../domain/Series.js"
+import type { Buckets } from "../MetricStore.js"
 import { type Answering, BucketFold, MAX_HELD_VALUES, tooManyValues } from "./BucketFold.js"
 import type { ColumnRoom } from "./ColumnRoom.js"
 import type { Cursor } from "./Cursor.js"
-import type { Buckets } from "../MetricStore.js"
 import { timeOrder } from "./timeOrder.js"
 
 // Growth that is added up in one slice: a few milliseconds.

@@ -1,9 +1,9 @@
 import { Either } from "effect"
 import type { JsonObject } from "../../domain/Json.js"
 import type { Series } from "../../domain/Series.js"
+import type { SeriesPoints } from "../MetricStore.js"
 import type { Answering } from "./BucketFold.js"
 import { type Cursor, writeCursor } from "./Cursor.js"
-import type { SeriesPoints } from "../MetricStore.js"
 
 interface Found {
   readonly id: number

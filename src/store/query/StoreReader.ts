@@ -1,7 +1,6 @@
 import { Clock, Duration, Effect, type Scope } from "effect"
 import type { Series } from "../../domain/Series.js"
 import type { Head } from "../log/Head.js"
-import { type Learn, listLatest, listSeries } from "../series/listSeries.js"
 import {
   type LatestPoint,
   type QueryAnswer,
@@ -13,6 +12,7 @@ import {
   type StoreMatcher,
   type StoreQuery
 } from "../MetricStore.js"
+import { type Learn, listLatest, listSeries } from "../series/listSeries.js"
 import type { SeriesIndex } from "../series/SeriesIndex.js"
 import type { ScanResult } from "./QueryRunner.js"
 import { QueryThread } from "./QueryThread.js"

@@ -1,7 +1,7 @@
 import type { Tags } from "../../domain/Identity.js"
 import type { JsonObject } from "../../domain/Json.js"
-import { isOverflow } from "../series/Overflow.js"
 import type { QueryAnswer, QueryError, SeriesPoints, StoreError, StoreQuery } from "../MetricStore.js"
+import { isOverflow } from "../series/Overflow.js"
 import { writeAnswer } from "./AnswerText.js"
 import { type PackedPoints, PointPacker, unpackFields } from "./PackedPoints.js"
 import type { PatternQuestion, PatternVerdicts } from "./PatternJudge.js"

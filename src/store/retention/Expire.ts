@@ -1,7 +1,7 @@
 import { Clock, Effect } from "effect"
+import { nextTurn } from "../../domain/nextTurn.js"
 import { flushSeries, letOthersGo } from "../chunk/Flush.js"
 import type { StoreError } from "../MetricStore.js"
-import { nextTurn } from "../../domain/nextTurn.js"
 import type { SeriesEntry } from "../series/SeriesIndex.js"
 import type { StoreParts } from "../StoreParts.js"
 

@@ -1,7 +1,7 @@
 import type { Effect } from "effect"
 import type { StoreError } from "../MetricStore.js"
-import type { RetentionAges } from "./RetentionAges.js"
 import type { StoreParts } from "../StoreParts.js"
+import type { RetentionAges } from "./RetentionAges.js"
 
 /** Losses that a store lists, unless said otherwise; older ones are forgotten. */
 export const DEFAULT_MAX_LOSSES = 100_000

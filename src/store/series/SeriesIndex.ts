@@ -1,8 +1,8 @@
 import type { Series } from "../../domain/Series.js"
 import type { Columns } from "../Columns.js"
 import type { HeadSeries } from "../log/Head.js"
-import { FUTURE_TOLERANCE, LatestPoints, type Newest } from "./LatestPoints.js"
 import type { SeriesFilter } from "../MetricStore.js"
+import { FUTURE_TOLERANCE, LatestPoints, type Newest } from "./LatestPoints.js"
 import { isOverflow, overflowSeries } from "./Overflow.js"
 import { TagIndex } from "./TagIndex.js"
 

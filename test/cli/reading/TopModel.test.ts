@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import * as assert from "node:assert/strict"
-import { renderTop } from "../../../src/cli/Top.js"
 import { nextOrder, TopModel } from "../../../src/cli/reading/TopModel.js"
+import { renderTop } from "../../../src/cli/Top.js"
 import type { LatestEntry, ServerStatus } from "../../../src/wire/Api.js"
 
 const point = (metric_type: string, timestamp: number, tags: LatestEntry["tags"] = {}): LatestEntry => ({

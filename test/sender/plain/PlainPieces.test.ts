@@ -4,10 +4,10 @@ import * as assert from "node:assert/strict"
 import { GenericMetric, toWire } from "../../../src/domain/GenericMetric.js"
 import { decodeMetricOrPoint } from "../../../src/domain/TimeseriesPoint.js"
 import { BatchBuilder } from "../../../src/sender/batch/BatchBuilder.js"
+import { SeriesDictionary } from "../../../src/sender/batch/SeriesDictionary.js"
 import { MemoryOutbox } from "../../../src/sender/MemoryOutbox.js"
 import { Outbox } from "../../../src/sender/Outbox.js"
 import { MAX_PLAIN_BYTES, readPieces } from "../../../src/sender/plain/PlainPieces.js"
-import { SeriesDictionary } from "../../../src/sender/batch/SeriesDictionary.js"
 
 const metrics = FastCheck.array(
   FastCheck.record({

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import * as Http from "node:http"
-import { MetricStore } from "../../../src/store/MetricStore.js"
 import { latestJson, seriesJson } from "../../../src/server/reading/AnswerJson.js"
+import { MetricStore } from "../../../src/store/MetricStore.js"
 import { memoryStore, post, request, startServer } from "../TestServer.js"
 
 const many = 20

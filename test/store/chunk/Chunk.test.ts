@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Either, FastCheck as fc } from "effect"
+import { MAX_TIMESTAMP, MIN_TIMESTAMP } from "../../../src/domain/Timestamp.js"
 import {
   decodeChunk,
   decodeChunkInto,
@@ -7,7 +8,6 @@ import {
   MAX_CHUNK_POINTS,
   PointBuffer
 } from "../../../src/store/chunk/Chunk.js"
-import { MAX_TIMESTAMP, MIN_TIMESTAMP } from "../../../src/domain/Timestamp.js"
 import { anyValue, points } from "./arbitraries.js"
 
 const roundTrip = (time: ReadonlyArray<number>, value: ReadonlyArray<number>) => {

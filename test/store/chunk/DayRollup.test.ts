@@ -3,8 +3,8 @@ import { Either, FastCheck as fc } from "effect"
 import { DayRollup, MINUTE, MINUTES_A_DAY } from "../../../src/store/chunk/DayRollup.js"
 import { decodeRollup, encodeRollup } from "../../../src/store/chunk/RollupBlob.js"
 import { DAY, sortByTime } from "../../../src/store/chunk/SeriesColumns.js"
-import { columnsOf } from "./columnsOf.js"
 import { anyValue, values } from "./arbitraries.js"
+import { columnsOf } from "./columnsOf.js"
 
 const day = 20_415
 
