@@ -1,13 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Redacted, Schedule } from "effect"
 import { GenericMetric } from "../../src/domain/GenericMetric.js"
-import { GenericMetricsSender, type SenderOptions } from "../../src/sender/GenericMetricsSender.js"
 import { MetricsServer } from "../../src/server/MetricsServer.js"
 import { MemoryMetricStore } from "../../src/store/MemoryMetricStore.js"
 import { MetricStore } from "../../src/store/MetricStore.js"
-import { LossLedger } from "../../src/telemetry/LossLedger.js"
-import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
 import { refusableProxy } from "../e2e/RefusableProxy.js"
+import { startSender, until } from "./startSender.js"
 import { temporaryDirectory } from "./TemporaryDirectory.js"
 
 const metrics = (from: number, to: number): ReadonlyArray<GenericMetric> =>
@@ -45,27 +43,13 @@ const setting = Effect.gen(function*() {
   return { proxy, endpointUrl: `ws://127.0.0.1:${proxy.port}/ws/metrics` }
 })
 
-const sender = (options: SenderOptions) =>
-  GenericMetricsSender.layer(options).pipe(
-    Layer.provideMerge(Layer.merge(PipelineStatus.Default, LossLedger.Default)),
-    Layer.build,
-    Effect.map((context) => ({
-      ...Context.get(context, GenericMetricsSender),
-      status: Context.get(context, PipelineStatus).sender,
-      ledger: Context.get(context, LossLedger)
-    }))
-  )
-
-const until = (holds: () => boolean): Effect.Effect<void> =>
-  Effect.asVoid(Effect.repeat(Effect.sleep("20 millis"), { until: holds, schedule: Schedule.forever }))
-
 const provided = Effect.provide(Layer.merge(MemoryMetricStore.layer, Logger.remove(Logger.defaultLogger)))
 
 describe("GenericMetricsSender against a real server", () => {
   it.scopedLive("over a WebSocket: all is stored to the last digit", () =>
     Effect.gen(function*() {
       const { endpointUrl } = yield* setting
-      const { flush, ledger, sendMetric, sendMetrics, status } = yield* sender({ endpointUrl, token })
+      const { flush, ledger, sendMetric, sendMetrics, status } = yield* startSender({ endpointUrl, token })
       yield* sendMetrics(metrics(0, 3_000))
       yield* Effect.forEach(metrics(3_000, 3_100), sendMetric, { concurrency: "unbounded", discard: true })
       yield* flush
@@ -79,7 +63,7 @@ describe("GenericMetricsSender against a real server", () => {
     Effect.gen(function*() {
       const { endpointUrl, proxy } = yield* setting
       yield* proxy.refuseUpgrades(true)
-      const { flush, sendMetrics, status } = yield* sender({ endpointUrl, token })
+      const { flush, sendMetrics, status } = yield* startSender({ endpointUrl, token })
       yield* sendMetrics(metrics(0, 2_500))
       yield* flush
       assert.strictEqual(status.transport, "http")
@@ -97,12 +81,12 @@ describe("GenericMetricsSender against a real server", () => {
       const dataDir = yield* temporaryDirectory
       const options = { endpointUrl, token, dataDir, shutdownGrace: "0 millis" } as const
       yield* proxy.forwardTo(0)
-      yield* Effect.scoped(Effect.flatMap(sender(options), (first) => first.sendMetrics(metrics(0, 1_500))))
+      yield* Effect.scoped(Effect.flatMap(startSender(options), (first) => first.sendMetrics(metrics(0, 1_500))))
       assert.deepStrictEqual(yield* stored, [])
       yield* proxy.refuseUpgrades(false)
       const server = Context.get(yield* Layer.build(MetricsServer.layer({ port: 0, token })), MetricsServer)
       yield* proxy.forwardTo(server.port)
-      const { flush, sendMetrics } = yield* sender(options)
+      const { flush, sendMetrics } = yield* startSender(options)
       yield* sendMetrics(metrics(1_500, 1_600))
       yield* flush
       assert.deepStrictEqual(yield* stored, expected(1_600))
@@ -113,7 +97,7 @@ describe("GenericMetricsSender against a real server", () => {
       Effect.gen(function*() {
         const { endpointUrl, proxy } = yield* setting
         yield* proxy.refuseUpgrades(way === "http")
-        const { flush, ledger, sendMetrics, status } = yield* sender({ endpointUrl, token })
+        const { flush, ledger, sendMetrics, status } = yield* startSender({ endpointUrl, token })
         const store = yield* MetricStore
         yield* sendMetrics(metrics(0, 10))
         yield* ledger.record({ source: "system", reason: "missed-tick", count: 17, from: 1_000, to: 2_000 })
@@ -145,7 +129,7 @@ describe("GenericMetricsSender against a real server", () => {
   it.scopedLive("a wrong token stops delivery with advice, keeps the data, and `flush` says so", () =>
     Effect.gen(function*() {
       const { endpointUrl } = yield* setting
-      const { flush, sendMetrics, status } = yield* sender({
+      const { flush, sendMetrics, status } = yield* startSender({
         endpointUrl,
         token: Redacted.make("a wrong one"),
         shutdownGrace: "0 millis"

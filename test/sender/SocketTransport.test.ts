@@ -13,6 +13,7 @@ import { PipelineStatus } from "../../src/telemetry/PipelineStatus.js"
 import { makeFakeServer } from "../../src/testing/FakeServer.js"
 import { suiteBatch } from "../../src/testing/OutboxSuite.js"
 import { decodeClientFrame } from "../../src/wire/Frames.js"
+import { waitingDisk } from "./waitingDisk.js"
 
 const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
@@ -110,27 +111,9 @@ describe("a socket whose server answers", () => {
   it.scoped("is not given up while an acknowledgement waits for the disk of the outbox", () =>
     Effect.gen(function*() {
       const server = makeFakeServer()
-      const outbox = yield* Outbox
-      const ledger = yield* LossLedger
-      const { sender: status } = yield* PipelineStatus
-      yield* outbox.append([suiteBatch(new SeriesDictionary(), 0, 10)], () => {})
-      const disk = yield* Effect.makeLatch(false)
-      const full: typeof Outbox.Service = {
-        ...outbox,
-        acknowledge: (...given) => Effect.zipRight(Effect.interruptible(disk.await), outbox.acknowledge(...given))
-      }
-      const connector = yield* Effect.provide(SocketConnector, server.layer)
-      const positions = makePositions(full, status, ledger)
-      const options = {
-        outbox: full,
-        positions,
-        connector,
-        status,
-        url: "ws://fake.test",
-        headers: {},
-        mostOffered: 1,
-        joined: new JoinedLimit()
-      }
+      const { disk, options: given } = yield* waitingDisk(server)
+      const { status } = given
+      const options = { ...given, mostOffered: 1, joined: new JoinedLimit() }
       const session = yield* openSession(options)
       const delivering = yield* Effect.fork(deliverOverSocket(options, session))
       yield* TestClock.adjust(Duration.times(LONGEST_SILENCE, 3))

@@ -1,16 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger, Redacted, Schedule } from "effect"
+import { Context, Effect, Layer, Logger, Redacted } from "effect"
 import * as net from "node:net"
 import { GenericMetric } from "../../../src/domain/GenericMetric.js"
-import { GenericMetricsSender, type SenderOptions } from "../../../src/sender/GenericMetricsSender.js"
+import type { SenderOptions } from "../../../src/sender/GenericMetricsSender.js"
 import { openOutboxFile } from "../../../src/sender/outbox/OutboxFile.js"
 import { MetricsServer } from "../../../src/server/MetricsServer.js"
 import { MemoryMetricStore } from "../../../src/store/MemoryMetricStore.js"
 import { MetricStore } from "../../../src/store/MetricStore.js"
-import { LossLedger } from "../../../src/telemetry/LossLedger.js"
-import { PipelineStatus } from "../../../src/telemetry/PipelineStatus.js"
 import { refusableProxy } from "../../e2e/RefusableProxy.js"
 import { foreignServer, valuesIn } from "../ForeignServer.js"
+import { startSender, until } from "../startSender.js"
 import { temporaryDirectory } from "../TemporaryDirectory.js"
 
 const t0 = 1_700_000_000_000
@@ -30,19 +29,7 @@ const upTo = (count: number): ReadonlyArray<number> => Array.from({ length: coun
 const distinct = (values: ReadonlyArray<number>): ReadonlyArray<number> =>
   Array.from(new Set(values)).sort((a, b) => a - b)
 
-const sender = (options: SenderOptions) =>
-  GenericMetricsSender.layer({ plain: "generic", ...options }).pipe(
-    Layer.provideMerge(Layer.merge(PipelineStatus.Default, LossLedger.Default)),
-    Layer.build,
-    Effect.map((context) => ({
-      ...Context.get(context, GenericMetricsSender),
-      status: Context.get(context, PipelineStatus).sender,
-      ledger: Context.get(context, LossLedger)
-    }))
-  )
-
-const until = (holds: () => boolean): Effect.Effect<void> =>
-  Effect.asVoid(Effect.repeat(Effect.sleep("20 millis"), { until: holds, schedule: Schedule.forever }))
+const sender = (options: SenderOptions) => startSender({ plain: "generic", ...options })
 
 const quiet = Effect.provide(Logger.remove(Logger.defaultLogger))
 

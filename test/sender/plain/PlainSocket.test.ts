@@ -1,35 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, TestClock } from "effect"
-import { SeriesDictionary } from "../../../src/sender/batch/SeriesDictionary.js"
-import { makePositions } from "../../../src/sender/delivery/Positions.js"
-import { SocketConnector } from "../../../src/sender/delivery/SocketConnector.js"
 import { MemoryOutbox } from "../../../src/sender/MemoryOutbox.js"
-import { Outbox } from "../../../src/sender/Outbox.js"
 import { makePlainDelivery } from "../../../src/sender/plain/PlainDelivery.js"
 import { deliverPlainOverSocket, openPlainSocket } from "../../../src/sender/plain/PlainSocket.js"
 import { LONGEST_SILENCE } from "../../../src/sender/SocketTransport.js"
 import { LossLedger } from "../../../src/telemetry/LossLedger.js"
 import { PipelineStatus } from "../../../src/telemetry/PipelineStatus.js"
 import { makeFakeServer } from "../../../src/testing/FakeServer.js"
-import { suiteBatch } from "../../../src/testing/OutboxSuite.js"
+import { waitingDisk } from "../waitingDisk.js"
 
 describe("a socket whose server answers plain frames", () => {
   it.scoped("is not given up while what was answered waits for the disk of the outbox", () =>
     Effect.gen(function*() {
       const server = makeFakeServer()
-      const outbox = yield* Outbox
-      const ledger = yield* LossLedger
-      const { sender: status } = yield* PipelineStatus
-      yield* outbox.append([suiteBatch(new SeriesDictionary(), 0, 10)], () => {})
-      const disk = yield* Effect.makeLatch(false)
-      const full: typeof Outbox.Service = {
-        ...outbox,
-        acknowledge: (...given) => Effect.zipRight(Effect.interruptible(disk.await), outbox.acknowledge(...given))
-      }
-      const connector = yield* Effect.provide(SocketConnector, server.layer)
-      const positions = makePositions(full, status, ledger)
-      const options = { outbox: full, positions, connector, status, url: "ws://fake.test", headers: {} }
-      const plain = makePlainDelivery({ outbox: full, positions, status, ledger, format: "generic" })
+      const { disk, ledger, options } = yield* waitingDisk(server)
+      const { outbox, positions, status } = options
+      const plain = makePlainDelivery({ outbox, positions, status, ledger, format: "generic" })
       const connection = yield* openPlainSocket(options)
       const delivering = yield* Effect.fork(
         deliverPlainOverSocket(options, plain, { answers: false, isCalledSilent: false }, connection)
