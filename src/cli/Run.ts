@@ -1,20 +1,12 @@
 import { Command, Options } from "@effect/cli"
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { GenericMetricsSender } from "../sender/GenericMetricsSender.js"
 import { sayDelivered, showStatus, startAgent } from "./agent/Agent.js"
 import { stdoutSender } from "./agent/StdoutSender.js"
 import { toFailure } from "./CliFailure.js"
 import { type CommandHelp, helpOf } from "./Help.js"
 import { logFormat, logFormatOption } from "./options/CommonOptions.js"
-import {
-  caOption,
-  endpointOptions,
-  plainOption,
-  readCa,
-  readEndpoint,
-  readToken,
-  tokenOptions
-} from "./options/ConnectionOptions.js"
+import { caOption, endpointOptions, plainOption, readTarget, tokenOptions } from "./options/ConnectionOptions.js"
 import { dataDirectory, dataDirOption } from "./options/DataDirectory.js"
 import { chooseGenerators, generatorOptions } from "./options/GeneratorOptions.js"
 import { loggerLayer } from "./terminal/Terminal.js"
@@ -42,19 +34,10 @@ export const runCommand = Command.make("run", options, (options) =>
     const choice = yield* chooseGenerators(options)
     const work = Effect.gen(function*() {
       const sender = options.stdout ? stdoutSender(options.format) : yield* Effect.gen(function*() {
-        const endpoint = yield* readEndpoint(options)
-        const token = yield* readToken(options)
-        const ca = yield* readCa(options.caFile)
+        const { socketUrl, target } = yield* readTarget(options, options.format)
         const dataDir = yield* dataDirectory(options.dataDir)
-        yield* Effect.logInfo(`delivering to ${endpoint.socketUrl}`).pipe(Effect.annotateLogs({ outbox: dataDir }))
-        return GenericMetricsSender.layer({
-          endpointUrl: options.endpoint,
-          httpEndpointUrl: Option.getOrUndefined(options.httpEndpoint),
-          plain: options.plain ? options.format : undefined,
-          dataDir,
-          token,
-          ca
-        })
+        yield* Effect.logInfo(`delivering to ${socketUrl}`).pipe(Effect.annotateLogs({ outbox: dataDir }))
+        return GenericMetricsSender.layer({ ...target, dataDir })
       })
       const agent = yield* startAgent(choice, sender, sayDelivered)
       yield* showStatus(agent, { stdin: choice.stdin, stdout: options.stdout })

@@ -6,15 +6,7 @@ import { type Agent, showStatus, startAgent } from "./agent/Agent.js"
 import { flushWhileAcknowledged } from "./agent/Flush.js"
 import { type CliFailure, failure, misuse, toFailure } from "./CliFailure.js"
 import { type CommandHelp, helpOf } from "./Help.js"
-import {
-  caOption,
-  endpointOptions,
-  plainOption,
-  readCa,
-  readEndpoint,
-  readToken,
-  tokenOptions
-} from "./options/ConnectionOptions.js"
+import { caOption, endpointOptions, plainOption, readTarget, tokenOptions } from "./options/ConnectionOptions.js"
 import { noGenerators } from "./options/GeneratorOptions.js"
 import { parsed, parseDuration, parseInstant, parsePairs } from "./options/Values.js"
 import { loggerLayer } from "./terminal/Terminal.js"
@@ -118,17 +110,11 @@ export const sendCommand = Command.make("send", { ...arguments_, ...options }, (
       options.metadata,
       options.timestamp
     )
-    yield* readEndpoint(options)
-    const token = yield* readToken(options)
-    const ca = yield* readCa(options.caFile)
+    const { target } = yield* readTarget(options, "generic")
     const dataDir = Option.getOrUndefined(options.dataDir)
     const sender = GenericMetricsSender.layer({
-      endpointUrl: options.endpoint,
-      httpEndpointUrl: Option.getOrUndefined(options.httpEndpoint),
-      plain: options.plain ? "generic" : undefined,
+      ...target,
       dataDir,
-      token,
-      ca,
       // What is not acknowledged when the patience ends is not waited for again.
       shutdownGrace: Duration.zero
     })

@@ -3,6 +3,7 @@ import { FileSystem } from "@effect/platform"
 import { Config, Effect, type Layer, Option, Redacted } from "effect"
 import { X509Certificate } from "node:crypto"
 import { MetricsClient } from "../../client/MetricsClient.js"
+import type { SenderOptions } from "../../sender/GenericMetricsSender.js"
 import { type Endpoint, parseEndpoint, parsePlainEndpoint } from "../../wire/Endpoint.js"
 import { type CliFailure, misuse } from "../CliFailure.js"
 
@@ -106,6 +107,42 @@ export const readToken = (options: {
     )
     if (text.trim() === "") return yield* misuse(`--token-file ${path}: the file is empty`)
     return Redacted.make(text.trim())
+  })
+
+/**
+ * What the options tell a sender of its server, and the address of the WebSocket; the URLs, the token and the
+ * certificates are checked first. `format` is that of plain metrics.
+ */
+export const readTarget = (
+  options: {
+    readonly endpoint: string
+    readonly httpEndpoint: Option.Option<string>
+    readonly plain: boolean
+    readonly token: Option.Option<Redacted.Redacted>
+    readonly tokenFile: Option.Option<string>
+    readonly caFile: Option.Option<string>
+  },
+  format: NonNullable<SenderOptions["plain"]>
+): Effect.Effect<
+  {
+    readonly socketUrl: string
+    readonly target: Pick<SenderOptions, "endpointUrl" | "httpEndpointUrl" | "plain" | "token" | "ca">
+  },
+  CliFailure,
+  FileSystem.FileSystem
+> =>
+  Effect.gen(function*() {
+    const { socketUrl } = yield* readEndpoint(options)
+    const token = yield* readToken(options)
+    const ca = yield* readCa(options.caFile)
+    const target = {
+      endpointUrl: options.endpoint,
+      httpEndpointUrl: Option.getOrUndefined(options.httpEndpoint),
+      plain: options.plain ? format : undefined,
+      token,
+      ca
+    }
+    return { socketUrl, target }
   })
 
 /** Which server a client asks. */

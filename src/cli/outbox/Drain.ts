@@ -1,20 +1,12 @@
 import { Command, Options } from "@effect/cli"
-import { Config, Console, Duration, Effect, Option } from "effect"
+import { Config, Console, Duration, Effect } from "effect"
 import { GenericMetricsSender } from "../../sender/GenericMetricsSender.js"
 import { OutboxError } from "../../sender/Outbox.js"
 import { startAgent } from "../agent/Agent.js"
 import { flushWhileAcknowledged } from "../agent/Flush.js"
 import { toFailure } from "../CliFailure.js"
 import { type CommandHelp, helpOf } from "../Help.js"
-import {
-  caOption,
-  endpointOptions,
-  plainOption,
-  readCa,
-  readEndpoint,
-  readToken,
-  tokenOptions
-} from "../options/ConnectionOptions.js"
+import { caOption, endpointOptions, plainOption, readTarget, tokenOptions } from "../options/ConnectionOptions.js"
 import { dataDirOption } from "../options/DataDirectory.js"
 import { noGenerators } from "../options/GeneratorOptions.js"
 import { existingOutbox, ofOutboxError } from "../options/OutboxOptions.js"
@@ -40,9 +32,7 @@ const options = {
 /** `outbox drain`: delivers everything in an outbox, and ends. */
 export const drainCommand = Command.make("drain", options, (options) =>
   Effect.gen(function*() {
-    yield* readEndpoint(options)
-    const token = yield* readToken(options)
-    const ca = yield* readCa(options.caFile)
+    const { target } = yield* readTarget(options, "generic")
     const { dataDir, pending, undeclared } = yield* Effect.scoped(Effect.gen(function*() {
       const { dataDir, outbox } = yield* existingOutbox(options.dataDir)
       const { losses, streams } = yield* Effect.mapError(outbox.status, ofOutboxError)
@@ -54,11 +44,7 @@ export const drainCommand = Command.make("drain", options, (options) =>
     }))
     if (pending === 0 && !undeclared) return yield* Console.log("the outbox is empty")
     const sender = GenericMetricsSender.layer({
-      endpointUrl: options.endpoint,
-      httpEndpointUrl: Option.getOrUndefined(options.httpEndpoint),
-      plain: options.plain ? "generic" : undefined,
-      token,
-      ca,
+      ...target,
       dataDir,
       shutdownGrace: Duration.zero
     })
